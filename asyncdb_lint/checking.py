@@ -1,0 +1,50 @@
+"""The check stage for one file: the enabled rules share one walk, comments have their say, findings come out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncdb_lint.file_context import FileContext
+from asyncdb_lint.rules import all_rules
+from asyncdb_lint.suppress import settle
+from asyncdb_lint.worker import Checked
+
+if TYPE_CHECKING:
+    from asyncdb_lint.rule import Rule
+    from asyncdb_lint.semantics.model import Model
+    from asyncdb_lint.semantics.project import Project
+    from asyncdb_lint.worker import Task
+
+
+@functools.cache
+def visits(rule: type[Rule]) -> tuple[str, ...]:
+    """The node classes that a rule looks at, from the names of its `visit_…` methods."""
+    return tuple(name.removeprefix("visit_") for name in dir(rule) if name.startswith("visit_"))
+
+
+def check(model: Model, project: Project, task: Task) -> Checked:
+    """Run the rules of `task` on one file."""
+    context = FileContext(model, project, task.settings, task.versions)
+    project.wanted.clear()
+    by_name = {node.__name__: nodes for node, nodes in model.nodes.items()}
+    content = model.module.bytes
+    for rule_class in all_rules():
+        if rule_class.code not in task.codes or not can_fire(rule_class, content):
+            continue
+        rule = rule_class(context)
+        for name in visits(rule_class):
+            visit: Callable[[Any], None] = getattr(rule, f"visit_{name}")
+            for node in by_name.get(name, ()):
+                visit(node)
+        rule.finish()
+    findings, suppressed = settle(model, context, task)
+    return Checked(model.name, sorted(findings), suppressed, sorted(project.wanted))
+
+
+def can_fire(rule: type[Rule], content: bytes) -> bool:
+    """Whether a file holds the byte strings without which a rule finds nothing."""
+    if not all(needed in content for needed in rule.requires):
+        return False
+    return not rule.triggers or any(trigger in content for trigger in rule.triggers)

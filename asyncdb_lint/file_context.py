@@ -1,0 +1,173 @@
+"""What a rule can ask about the file it is judging, and where its findings are gathered."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from asyncdb_lint.finding import Finding, Fix, Position, Step
+from asyncdb_lint.fixing import edits_for
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import UNKNOWN, Function, Instance, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from libcst.metadata import CodeRange
+
+    from asyncdb_lint.config import Settings
+    from asyncdb_lint.finding import Applicability, Severity
+    from asyncdb_lint.knowledge import Member
+    from asyncdb_lint.rule import Rule
+    from asyncdb_lint.semantics.model import Model
+    from asyncdb_lint.semantics.project import Project
+
+
+@dataclasses.dataclass(frozen=True)
+class Repair:
+    """How a rule mends what it found: nodes to replace (or, None, to remove) and imports that follow from it."""
+
+    applicability: Applicability
+    message: str
+    replacements: tuple[tuple[cst.CSTNode, cst.CSTNode | None], ...]
+    add_imports: tuple[tuple[str, str | None, str | None], ...] = ()
+    remove_unused: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class CallFacts:
+    """A call of something known: which function, on what, and what the knowledge says of it.
+
+    `function` is the canonical dotted name for library functions and methods (`module:qualname` for the
+    project's), `method` its last part, `receiver` the object it is bound to, `role` and `mode` that object's.
+    """
+
+    function: str
+    method: str
+    receiver: Kind
+    role: str
+    mode: str
+    member: Member | None
+
+
+class FileContext:
+    """One file under check: its model, the linked project, the settings, and the findings so far."""
+
+    def __init__(self, model: Model, project: Project, settings: Settings, versions: Mapping[str, str]) -> None:
+        self.model = model
+        self.project = project
+        self.settings = settings
+        self.versions = versions
+        """Versions of libraries that the linted project pins, by package name; absent when not known."""
+        self.findings: list[Finding] = []
+
+    def kind(self, node: cst.CSTNode) -> Kind:
+        """What an expression is."""
+        return self.project.kind(self.model.name, self.model.exprs.get(node))
+
+    def kind_of(self, expr: ex.Node | None) -> Kind:
+        """What a lowered expression of this file is."""
+        return self.project.kind(self.model.name, expr)
+
+    def role(self, node: cst.CSTNode) -> tuple[str, str]:
+        """What an expression is to databases, and its mode: ("session", "async")."""
+        return self.project.role(self.kind(node))
+
+    def call(self, node: cst.Call) -> CallFacts | None:
+        """What is called, when it can be told."""
+        kind = self.kind(node.func)
+        if isinstance(kind, Instance):
+            kind = Function(f"{kind.name}.__call__", kind)
+        name = getattr(kind, "name", None)
+        if kind == UNKNOWN or name is None:
+            return None
+        receiver = kind.owner if isinstance(kind, Function) and kind.owner is not None else UNKNOWN
+        role, mode = self.project.role(receiver)
+        method = name.rpartition(":")[2].rpartition(".")[2]
+        return CallFacts(name, method, receiver, role, mode, self.project.member(kind))
+
+    def argument(self, node: cst.Call, name: str, position: int | None = None) -> cst.Arg | None:
+        """An argument by keyword, or by position where no star argument stands before it."""
+        for index, arg in enumerate(node.args):
+            if arg.star:
+                position = None
+            elif arg.keyword is not None:
+                if arg.keyword.value == name:
+                    return arg
+            elif index == position:
+                return arg
+        return None
+
+    @functools.cached_property
+    def is_test(self) -> bool:
+        """Whether the file is a test, where a stalled loop or a leaked session harms nobody."""
+        parts = self.model.path.split("/")
+        name = parts[-1]
+        if name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py":
+            return True
+        return any(part in ("tests", "test", "testing") for part in parts[:-1])
+
+    def source(self, node: cst.CSTNode, limit: int) -> str:
+        """The user's own text on one line, shortened in the middle."""
+        text = " ".join(self.model.module.code_for_node(node).split())
+        if len(text) <= limit:
+            return text
+        keep = (limit - 1) // 2
+        return f"{text[: limit - keep - 1]}…{text[-keep:]}"
+
+    # Positions: rendering the file is dear, so only files with findings pay for it.
+
+    @functools.cached_property
+    def positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+        """Where each node stands."""
+        return MetadataWrapper(self.model.module, unsafe_skip_copy=True).resolve(PositionProvider)
+
+    def span(self, node: cst.CSTNode) -> tuple[Position, Position]:
+        """Start and end of a node."""
+        where = self.positions[node]
+        return (
+            Position(where.start.line, where.start.column + 1),
+            Position(where.end.line, where.end.column + 1),
+        )
+
+    def step(self, node: cst.CSTNode, message: str) -> Step:
+        """A labelled step of a finding's chain, in this file."""
+        return Step(self.model.path, self.span(node)[0], message)
+
+    def statement_row(self, node: cst.CSTNode) -> int:
+        """The first line of the statement around a node: an ignore comment may stand there too."""
+        while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
+            node = self.model.parents[node]
+        return 1 if isinstance(node, cst.Module) else self.positions[node].start.line
+
+    def report(
+        self,
+        rule: Rule,
+        node: cst.CSTNode,
+        message: str,
+        why: str,
+        help: str,
+        chain: tuple[Step, ...],
+        repair: Repair | None,
+        severity: Severity,
+    ) -> None:
+        """Record a finding of `rule` at `node`."""
+        start, end = self.span(node)
+        self.findings.append(
+            Finding(
+                filename=self.model.path, location=start, end_location=end, code=rule.code, name=rule.name,
+                message=message, severity=severity, noqa_row=self.statement_row(node), why=why, help=help,
+                chain=chain, fix=self.fix(repair) if repair is not None else None,
+            )  # fmt: skip
+        )
+
+    def fix(self, repair: Repair) -> Fix:
+        """A repair as edits of the file's text."""
+        edits = edits_for(
+            self.model.module, repair.replacements, repair.add_imports, repair.remove_unused, self.positions
+        )
+        return Fix(repair.applicability, repair.message, edits)

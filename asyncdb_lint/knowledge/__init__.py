@@ -1,0 +1,116 @@
+"""What libraries are, as data: which calls are coroutines, what they return, what talks to the database.
+
+The data in `data/*.json` is written by `scripts/introspect.py` from the installed libraries, a file per library
+and version; a test fails when data and library disagree. Nothing here imports the libraries themselves.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+Protocol = Literal[
+    "plain",  # an ordinary function: calling it does the work and gives `returns`
+    "coroutine",  # must be awaited; awaiting gives `returns`
+    "async_generator",  # consumed by `async for`, which gives `returns`
+    "async_with",  # gives an async context manager that cannot be awaited; entering gives `returns`
+    "startable",  # gives an object that may be awaited or entered; doing neither does silently nothing
+    "property",  # read without a call; gives `returns`
+]
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True):
+    """A function, method or property: how it is used, what comes out, and whether it talks to the database.
+
+    `returns` is a type expression: a canonical class name, `Self`, `None`, `Iterator[X]`, `AsyncIterator[X]`,
+    `Sequence[X]`, `Type[X]`, `@0` (the owner's first type argument), `Name[X, Y]`, or empty when unknown or of no
+    interest (plain data).
+    """
+
+    protocol: Protocol
+    returns: str = ""
+    blocks: bool = False
+
+
+class ClassInfo(msgspec.Struct, frozen=True):
+    """A library class that the linter has to know.
+
+    `role` is what it is to databases (engine, connection, session, session_factory, cursor, pool, transaction,
+    result, query, statement…), empty for helpers; `mode` is "sync", "async" or empty where the word has no sense.
+    """
+
+    name: str
+    bases: tuple[str, ...] = ()
+    role: str = ""
+    mode: str = ""
+    parameters: int = 0
+    members: dict[str, Member] = {}
+
+
+class Library(msgspec.Struct, frozen=True):
+    """One data file: a library at one version. `aliases` maps every public dotted name to its canonical one."""
+
+    name: str
+    version: str
+    roots: tuple[str, ...]
+    modules: tuple[str, ...] = ()
+    aliases: dict[str, str] = {}
+    classes: dict[str, ClassInfo] = {}
+    functions: dict[str, Member] = {}
+
+
+class Knowledge:
+    """The facts that hold for one linted project: one version of each library."""
+
+    def __init__(self, libraries: Iterable[Library]) -> None:
+        self.roots: set[str] = set()
+        self.modules: set[str] = set()
+        self.aliases: dict[str, str] = {}
+        self.classes: dict[str, ClassInfo] = {}
+        self.functions: dict[str, Member] = {}
+        for library in libraries:
+            self.roots.update(library.roots)
+            self.modules.update(library.modules)
+            self.aliases.update(library.aliases)
+            self.classes.update(library.classes)
+            self.functions.update(library.functions)
+
+    def canonical(self, dotted: str) -> str:
+        """The name under which a public dotted name is kept (`sqlalchemy.create_engine` → where it is defined)."""
+        return self.aliases.get(dotted, dotted)
+
+    def mro(self, name: str) -> Iterator[ClassInfo]:
+        """A library class and its known bases, most derived first."""
+        todo, seen = [name], set[str]()
+        while todo:
+            current = todo.pop(0)
+            info = self.classes.get(current)
+            if info is not None and current not in seen:
+                seen.add(current)
+                yield info
+                todo.extend(info.bases)
+
+    def member(self, class_name: str, member: str) -> Member | None:
+        """A method or property of a library class, inherited ones included; None when it has none of that name."""
+        for info in self.mro(class_name):
+            if member in info.members:
+                return info.members[member]
+        return None
+
+
+@functools.cache
+def load(sqlalchemy: str = "2.1") -> Knowledge:
+    """The knowledge for a project on SQLAlchemy `sqlalchemy` (major.minor; the nearest known one is taken)."""
+    decoder = msgspec.json.Decoder(Library)
+    libraries = []
+    for file in sorted((resources.files(__name__) / "data").iterdir(), key=lambda item: item.name):
+        if not file.name.endswith(".json"):
+            continue
+        if file.name.startswith("sqlalchemy-") and file.name != f"sqlalchemy-{sqlalchemy}.json":
+            continue
+        libraries.append(decoder.decode(file.read_bytes()))
+    return Knowledge(libraries)

@@ -1,0 +1,1 @@
+"""ADB2 awaiting."""

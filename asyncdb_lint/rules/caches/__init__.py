@@ -1,0 +1,1 @@
+"""ADB7 statement caches."""

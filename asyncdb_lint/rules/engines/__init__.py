@@ -1,0 +1,1 @@
+"""ADB5 engines, drivers, URLs."""

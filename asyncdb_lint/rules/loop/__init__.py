@@ -1,0 +1,1 @@
+"""ADB1 the event loop is blocked."""

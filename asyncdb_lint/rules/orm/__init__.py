@@ -1,0 +1,1 @@
+"""ADB4 the ORM in async code."""

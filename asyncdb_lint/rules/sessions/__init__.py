@@ -1,0 +1,1 @@
+"""ADB3 sessions, connections, transactions."""

@@ -1,0 +1,1 @@
+"""ADB0 the tool itself."""

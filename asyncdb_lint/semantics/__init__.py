@@ -1,0 +1,1 @@
+"""What the code means: scopes, bindings, kinds, module summaries and the linked project."""

@@ -1,0 +1,305 @@
+"""What calls give: library members by their record, project functions by what they return, decorators applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncdb_lint.semantics import containers
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import (
+    UNKNOWN, Class, Constant, Coroutine, Function, Instance, Iterator, Kind, Manager, Startable, Unknown,
+)  # fmt: skip
+from asyncdb_lint.semantics.returns import instantiate
+
+if TYPE_CHECKING:
+    from asyncdb_lint.knowledge import Member
+    from asyncdb_lint.semantics.project import Project
+    from asyncdb_lint.semantics.summary import FunctionSummary, ModuleSummary
+
+SESSION = "sqlalchemy.orm.session.Session"
+ASYNC_SESSION = "sqlalchemy.ext.asyncio.session.AsyncSession"
+SESSION_FACTORIES = {
+    "sqlalchemy.orm.session.sessionmaker": SESSION,
+    "sqlalchemy.ext.asyncio.session.async_sessionmaker": ASYNC_SESSION,
+}
+REGISTRIES = {"sqlalchemy.orm.scoping.scoped_session", "sqlalchemy.ext.asyncio.scoping.async_scoped_session"}
+
+# Decorators that keep what a function is: calling it afterwards still runs it and gives what it returns.
+TRANSPARENT = {
+    "functools.lru_cache", "functools.cache", "functools.wraps", "typing.no_type_check", "typing.override",
+    "typing_extensions.override", "typing_extensions.deprecated", "warnings.deprecated", "abc.abstractmethod",
+    "builtins.staticmethod", "builtins.classmethod", "tenacity.retry", "backoff.on_exception", "typing.final",
+    "async_lru.alru_cache",
+}  # fmt: skip
+EVENT_LOOPS = {"asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"}
+ROUTE_METHODS = {
+    "get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket", "api_route", "route",
+    "middleware", "on_event", "exception_handler",
+}  # fmt: skip
+CONTEXT_MANAGERS = {"contextlib.contextmanager": False, "contextlib.asynccontextmanager": True}
+PROPERTIES = {"builtins.property", "functools.cached_property"}
+FIXTURES = {"pytest.fixture", "pytest_asyncio.fixture"}
+DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
+
+
+def call(project: Project, module: str, expr: ex.Call) -> Kind:
+    """What a call expression gives."""
+    function = project.kind(module, expr.func)
+    match function:
+        case Class():
+            return construct(project, module, function, expr)
+        case Function(name):
+            member = project.member(function)
+            if member is not None:
+                return from_member(member, function.owner)
+            if ":" in name:
+                return result(project, function)
+            return standard(project, module, name, expr)
+        case Instance("builtins.lambda", arguments):
+            return arguments[0] if arguments else UNKNOWN
+        case Instance():
+            method = project.class_attribute(function, "__call__")
+            if isinstance(method, Function):
+                member = project.member(method)
+                return from_member(member, function) if member is not None else result(project, method)
+            return UNKNOWN
+        case _:
+            return UNKNOWN
+
+
+def from_member(member: Member, owner: Kind | None) -> Kind:
+    """What calling a library function gives, by the protocol of its record."""
+    of = instantiate(member.returns, owner)
+    match member.protocol:
+        case "coroutine":
+            return Coroutine(of)
+        case "startable":
+            return Startable(of)
+        case "async_with":
+            return Manager(of, True)
+        case "async_generator":
+            return Iterator(of, True)
+        case _:
+            return of
+
+
+def argument(expr: ex.Call, name: str, position: int | None = None) -> ex.Node | None:
+    """An argument by keyword or position."""
+    for keyword, value in expr.keywords:
+        if keyword == name:
+            return value
+    return expr.args[position] if position is not None and position < len(expr.args) else None
+
+
+def construct(project: Project, module: str, cls: Class, expr: ex.Call) -> Kind:
+    """An object made by calling its class; session factories remember what they make."""
+    names = list(project.mro(cls.name))
+    factory = next((name for name in names if name in SESSION_FACTORIES), None)
+    if factory is not None:
+        made = argument(expr, "class_", 1 if factory.endswith(".async_sessionmaker") else None)
+        made_kind = project.kind(module, made) if made is not None else Class(SESSION_FACTORIES[factory])
+        unpacked = any(keyword == "**" for keyword, _ in expr.keywords)
+        if not isinstance(made_kind, Class) or (made is None and unpacked and factory.endswith(".sessionmaker")):
+            return Instance(cls.name, cls.arguments)
+        return Instance(cls.name, (Instance(made_kind.name, made_kind.arguments),))
+    registry = next((name for name in names if name in REGISTRIES), None)
+    if registry is not None:
+        source = argument(expr, "session_factory", 0)
+        kind = project.kind(module, source) if source is not None else UNKNOWN
+        return Instance(cls.name, kind.arguments if isinstance(kind, Instance) else ())
+    return Instance(cls.name, cls.arguments)
+
+
+def standard(project: Project, module: str, name: str, expr: ex.Call) -> Kind:
+    """Functions of the standard library and frameworks that hand kinds through."""
+    first = expr.args[0] if expr.args else None
+    if name in EVENT_LOOPS:
+        return Instance("asyncio.AbstractEventLoop")
+    if name.rpartition(".")[2][:1].isupper():
+        return Instance(name)  # a class of a library that we do not know
+    if first is None:
+        return UNKNOWN
+    match name:
+        case "typing.cast":
+            target = expr.args[1] if len(expr.args) > 1 else None
+            kind = project.kind(module, target)
+            return kind if not isinstance(kind, Unknown) else project.kind(module, ex.Typed(first))
+        case "contextlib.closing":
+            return Manager(project.kind(module, first), False)
+        case "contextlib.aclosing":
+            return Manager(project.kind(module, first), True)
+        case "contextlib.contextmanager" | "contextlib.asynccontextmanager":
+            made = call(project, module, ex.Call(first))
+            of = made.of if isinstance(made, Iterator) else UNKNOWN
+            return Instance("builtins.lambda", (Manager(of, name.endswith("asynccontextmanager")),))
+        case "functools.partial":
+            return Instance("builtins.lambda", (call(project, module, ex.Call(first)),))
+        case "contextlib.AsyncExitStack.enter_async_context":
+            return Coroutine(containers.entered(project, project.kind(module, first), True))
+        case "contextlib.AsyncExitStack.enter_context" | "contextlib.ExitStack.enter_context":
+            return containers.entered(project, project.kind(module, first), False)
+        case "builtins.next":
+            kind = project.kind(module, first)
+            return kind.of if isinstance(kind, Iterator) and not kind.is_async else UNKNOWN
+        case "builtins.anext":
+            kind = project.kind(module, first)
+            return Coroutine(kind.of) if isinstance(kind, Iterator) and kind.is_async else UNKNOWN
+        case "asyncio.wait_for" | "asyncio.shield" | "asyncio.create_task" | "asyncio.ensure_future":
+            kind = project.kind(module, first)
+            return Instance("asyncio.Future", (kind.of,)) if isinstance(kind, Coroutine) else UNKNOWN
+        case _:
+            return UNKNOWN
+
+
+# Project functions
+
+
+def result(project: Project, function: Function) -> Kind:
+    """What calling a project function gives, after its decorators."""
+    found = project.function(function.name)
+    if found is None:
+        return UNKNOWN
+    module, summary = found
+    kind = project.remember((module.name, f"result {summary.qualname}"), lambda: returned(project, module, summary))
+    return kind if kind is not None else UNKNOWN
+
+
+def returned(project: Project, module: ModuleSummary, summary: FunctionSummary) -> Kind:
+    """What the function's body gives, else what its annotation says."""
+    declared = project.kind(module.name, ex.Typed(summary.annotation)) if summary.annotation is not None else UNKNOWN
+    if summary.is_generator:
+        of = project.join(project.evaluate(module.name, each) for each in summary.yields) or UNKNOWN
+        made: Kind = Iterator(of, summary.is_async)
+        if isinstance(of, (Unknown, Constant)) and isinstance(declared, (Iterator, Manager)):
+            made = declared
+    else:
+        value = project.join(project.evaluate(module.name, each) for each in summary.returns) or UNKNOWN
+        if isinstance(value, (Unknown, Constant)) and not isinstance(declared, Unknown):
+            value = declared
+        made = Coroutine(value) if summary.is_async else value
+    for decorator in reversed(summary.decorators):
+        made = decorated(project, module.name, decorator, made)
+    return made
+
+
+def decorated(project: Project, module: str, decorator: ex.Node, made: Kind) -> Kind:
+    """What a call gives after one decorator; an unknown decorator may do anything."""
+    expr = decorator.func if isinstance(decorator, ex.Call) else decorator
+    kind = project.insist(module, expr)
+    name = kind.name if isinstance(kind, (Function, Class)) else ""
+    if name in CONTEXT_MANAGERS:
+        return Manager(made.of if isinstance(made, Iterator) else UNKNOWN, CONTEXT_MANAGERS[name])
+    if name in FIXTURES:
+        return made
+    if name in TRANSPARENT or name in PROPERTIES:
+        return made
+    if isinstance(expr, ex.Attr) and expr.name in ROUTE_METHODS:
+        return made
+    if ":" in name and keeps_function(project, name):
+        return made
+    return UNKNOWN
+
+
+def keeps_function(project: Project, name: str) -> bool:
+    """Whether a project decorator returns a wrapper made with `functools.wraps` (or what it was given)."""
+    found = project.function(name)
+    if found is None:
+        return False
+    module, summary = found
+    prefix = f"{summary.qualname}.<locals>."
+    inner = (each for qualname, each in module.functions.items() if qualname.startswith(prefix))
+    return any(
+        project.kind(module.name, each.func if isinstance(each, ex.Call) else each) == Function("functools.wraps")
+        for function in inner
+        for each in function.decorators
+    )
+
+
+def bound(project: Project, method: Function) -> Kind:
+    """A project method read from an object: properties give their value at once."""
+    found = project.function(method.name)
+    if found is None:
+        return method
+    module, summary = found
+    for decorator in summary.decorators:
+        kind = project.kind(module.name, decorator)
+        if isinstance(kind, (Function, Class)) and kind.name in PROPERTIES:
+            return result(project, method)
+    return method
+
+
+# Parameters
+
+
+def parameter(project: Project, module: str, qualname: str, name: str) -> Kind:
+    """What a parameter holds: self, what a dependency or fixture gives, what the annotation or default says."""
+    summary = project.modules[module].functions[qualname] if qualname in project.modules[module].functions else None
+    if summary is None:
+        return UNKNOWN
+    position = next((i for i, each in enumerate(summary.parameters) if each.name == name), None)
+    if position is None:
+        return UNKNOWN
+    each = summary.parameters[position]
+    if each.star:
+        return UNKNOWN
+    if position == 0 and summary.owner is not None and each.annotation is None:
+        return receiver(project, module, summary)
+    if each.default is not None:
+        injected = dependency(project, module, each.default)
+        if injected is not None and not isinstance(injected, Unknown):
+            return injected
+    if each.annotation is not None:
+        kind = project.kind(module, ex.Typed(each.annotation))
+        if not isinstance(kind, Unknown):
+            return kind
+    if each.default is not None and isinstance(kind := project.kind(module, each.default), Instance):
+        return kind
+    return fixture(project, module, summary, name)
+
+
+def receiver(project: Project, module: str, summary: FunctionSummary) -> Kind:
+    """The first parameter of a method: the object, or the class for class methods and `__new__`."""
+    absolute = f"{module}:{summary.owner}"
+    for decorator in summary.decorators:
+        kind = project.kind(module, decorator)
+        if isinstance(kind, (Function, Class)):
+            if kind.name == "builtins.staticmethod":
+                return UNKNOWN
+            if kind.name == "builtins.classmethod":
+                return Class(absolute)
+    return Class(absolute) if summary.qualname.endswith(".__new__") else Instance(absolute)
+
+
+def dependency(project: Project, module: str, expr: ex.Node) -> Kind | None:
+    """What `Depends(provider)` injects; None when the expression is no such thing."""
+    if not isinstance(expr, ex.Call):
+        return None
+    function = project.kind(module, expr.func)
+    if not isinstance(function, (Function, Class)) or function.name not in DEPENDS:
+        return None
+    provider = argument(expr, "dependency", 0)
+    if provider is None:
+        return None
+    made = call(project, module, ex.Call(provider))
+    if isinstance(made, (Iterator, Coroutine)):
+        return made.of
+    return made
+
+
+def fixture(project: Project, module: str, summary: FunctionSummary, name: str) -> Kind:
+    """What a pytest fixture of the parameter's name gives, from this module or a conftest above it."""
+    last = summary.qualname.rpartition(".")[2]
+    if not last.startswith("test") and summary.qualname not in project.modules[module].fixtures.values():
+        return UNKNOWN
+    parts = module.split(".")[:-1]
+    above = [".".join([*parts[:depth], "conftest"]) for depth in range(len(parts), -1, -1)]
+    for home in dict.fromkeys([module, *above]):
+        if home not in project.modules:
+            if home in project.index.paths:
+                project.missing.add(home)
+            continue
+        provider = project.modules[home].fixtures.get(name)
+        if provider is not None and (home, provider) != (module, summary.qualname):
+            made = result(project, Function(f"{home}:{provider}"))
+            return made.of if isinstance(made, (Iterator, Coroutine)) else made
+    return UNKNOWN

@@ -1,0 +1,72 @@
+"""Which of a module's names carry database objects to the modules that import them."""
+
+from __future__ import annotations
+
+from asyncdb_lint.semantics import callables
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import (
+    Class, Coroutine, Function, Instance, Iterator, Kind, Manager, Sequence, Startable,
+)  # fmt: skip
+from asyncdb_lint.semantics.project import Project
+from asyncdb_lint.semantics.summary import ModuleSummary
+
+
+class Carriers:
+    """Asks of kinds whether a database object can be had through them; remembers classes."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.classes: dict[str, bool] = {}
+
+    def names(self, summary: ModuleSummary) -> set[str]:
+        """The module-level names of a module that carry, and its pytest fixtures that do."""
+        found = set()
+        for name in summary.names:
+            kind = self.project.named(summary.name, name)
+            if self.carries(kind) or self.carries(self.alias(summary, name, kind)):
+                found.add(name)
+        for name, qualname in summary.fixtures.items():
+            if self.carries(callables.result(self.project, Function(f"{summary.name}:{qualname}"))):
+                found.add(name)
+        return found
+
+    def alias(self, summary: ModuleSummary, name: str, kind: Kind | None) -> Kind | None:
+        """What a name means as an annotation, if it is one."""
+        if isinstance(kind, (Class, Function, Instance)):
+            return None
+        return self.project.kind(summary.name, ex.Typed(ex.Ref(f"{summary.name}.{name}")))
+
+    def carries(self, kind: Kind | None) -> bool:
+        """Whether an object of this kind is, gives or holds a database object."""
+        match kind:
+            case Coroutine(of) | Startable(of) | Manager(of) | Iterator(of):
+                return self.carries(of)
+            case Sequence(items):
+                return any(self.carries(item) for item in items)
+            case Function():
+                return self.carries(callables.result(self.project, kind))
+            case Instance(name, arguments) | Class(name, arguments):
+                if any(self.carries(argument) for argument in arguments):
+                    return True
+                return self.class_carries(name)
+            case _:
+                return False
+
+    def class_carries(self, name: str) -> bool:
+        """Whether objects of a class hold or hand out database objects."""
+        if name not in self.classes:
+            self.classes[name] = False  # a class that refers to itself adds nothing
+            self.classes[name] = any(self.own(owner) for owner in self.project.mro(name))
+        return self.classes[name]
+
+    def own(self, name: str) -> bool:
+        """The same, of what one class itself defines."""
+        if name in self.project.knowledge.classes:
+            return bool(self.project.knowledge.classes[name].role)
+        found = self.project.class_(name)
+        if found is None:
+            return False
+        module, summary = found
+        members = [option for options in summary.attributes.values() for option in options]
+        members += [ex.Typed(annotation) for annotation in summary.annotations.values()]
+        return any(self.carries(self.project.kind(module.name, member)) for member in members)

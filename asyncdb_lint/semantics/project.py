@@ -1,0 +1,340 @@
+"""The linked project: all summaries together, and what an expression of any of them is.
+
+Evaluation is on demand and remembered. A cycle (`q = q.where(...)`, mutual recursion) adds nothing to what the
+other ways to the value say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from asyncdb_lint.knowledge import Knowledge, Member
+from asyncdb_lint.semantics import callables, containers
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import (
+    UNKNOWN, Class, Constant, Function, Instance, Kind, Module, Sequence, Text, Unknown,
+)  # fmt: skip
+from asyncdb_lint.semantics.kinds import Iterator as Iterated
+from asyncdb_lint.semantics.modules import ModuleIndex
+from asyncdb_lint.semantics.returns import instantiate
+from asyncdb_lint.semantics.summary import ClassSummary, FunctionSummary, ModuleSummary
+
+DEPTH = 60  # nested evaluation beyond this is nobody's real code
+
+
+class Project:
+    """Summaries, knowledge and the memory of what has been told already."""
+
+    def __init__(self, knowledge: Knowledge, index: ModuleIndex, summaries: Iterable[ModuleSummary] = ()) -> None:
+        self.knowledge = knowledge
+        self.index = index
+        self.modules: dict[str, ModuleSummary] = {}
+        self.missing: set[str] = set()
+        """Modules that answers went without, as nobody has parsed them."""
+        self.wanted: set[str] = set()
+        """Those of them that are worth parsing: a rule or a decorator insisted."""
+        self.memory: dict[tuple[str, object], Kind | None] = {}
+        self.depth = 0
+        self.insisting = False
+        self.add(summaries)
+
+    def add(self, summaries: Iterable[ModuleSummary]) -> None:
+        """Link more modules; what was told before may now be told better."""
+        self.modules.update((summary.name, summary) for summary in summaries)
+        self.memory.clear()
+        self.missing.clear()
+
+    # Questions that rules ask
+
+    def kind(self, module: str, expr: ex.Node | None) -> Kind:
+        """What `expr`, lowered in `module`, is."""
+        if expr is None:
+            return UNKNOWN
+        return self.evaluate(module, expr) or UNKNOWN
+
+    def insist(self, module: str, expr: ex.Node | None) -> Kind:
+        """The same, where the answer is worth parsing more of the project for: a URL, a decorator, a setting."""
+        before, self.missing, self.insisting = self.missing, set(), True
+        kind = self.kind(module, expr)
+        self.wanted |= self.missing
+        self.missing, self.insisting = self.missing | before, False
+        return kind
+
+    def role(self, kind: Kind) -> tuple[str, str]:
+        """What an object is to databases and in which mode: ("session", "async"); ("", "") for anything else."""
+        if isinstance(kind, Instance):
+            for name in self.mro(kind.name):
+                info = self.knowledge.classes.get(name)
+                if info is not None and info.role:
+                    return info.role, info.mode
+        return "", ""
+
+    def mro(self, name: str) -> Iterator[str]:
+        """A class and its bases, most derived first, through the project into the libraries."""
+        todo, seen = [name], set[str]()
+        while todo:
+            current = todo.pop(0)
+            if current in seen:
+                continue
+            seen.add(current)
+            yield current
+            found = self.class_(current)
+            if found is not None:
+                module, summary = found
+                bases = (self.kind(module.name, base) for base in summary.bases)
+                todo.extend(base.name for base in bases if isinstance(base, (Class, Instance)))
+            elif current in self.knowledge.classes:
+                todo.extend(self.knowledge.classes[current].bases)
+
+    def member(self, function: Kind) -> Member | None:
+        """The library's own record of a function or bound method; None for project functions."""
+        if not isinstance(function, Function):
+            return None
+        known = self.knowledge.functions.get(function.name)
+        if known is not None:
+            return known
+        owner, _, name = function.name.rpartition(".")
+        return self.knowledge.member(owner, name) if owner in self.knowledge.classes else None
+
+    def class_(self, name: str) -> tuple[ModuleSummary, ClassSummary] | None:
+        """A project class by its absolute name."""
+        module, _, qualname = name.partition(":")
+        summary = self.modules.get(module)
+        found = summary.classes.get(qualname) if summary is not None else None
+        return (summary, found) if summary is not None and found is not None else None
+
+    def function(self, name: str) -> tuple[ModuleSummary, FunctionSummary] | None:
+        """A project function by its absolute name."""
+        module, _, qualname = name.partition(":")
+        summary = self.modules.get(module)
+        found = summary.functions.get(qualname) if summary is not None else None
+        return (summary, found) if summary is not None and found is not None else None
+
+    # Evaluation: None means "adds nothing" (a cycle)
+
+    def evaluate(self, module: str, expr: ex.Node) -> Kind | None:
+        """The kind of an expression of `module`; None while it is being worked out further up."""
+        if self.depth > DEPTH:
+            return UNKNOWN
+        self.depth += 1
+        try:
+            return self.dispatch(module, expr)
+        finally:
+            self.depth -= 1
+
+    def dispatch(self, module: str, expr: ex.Node) -> Kind | None:
+        match expr:
+            case ex.Bound(index):
+                return self.remember((module, index), lambda: self.evaluate(module, self.modules[module].bindings[index]))
+            case ex.Ref(name):
+                return self.resolve(name, module)
+            case ex.Local(qualname):
+                summary = self.modules[module]
+                absolute = f"{module}:{qualname}"
+                return Class(absolute) if qualname in summary.classes else Function(absolute)
+            case ex.Literal(value):
+                return Constant(value)
+            case ex.Prefix(value):
+                return Text(value)
+            case ex.Attr(value, name):
+                return self.attribute(self.kind(module, value), name)
+            case ex.Call():
+                return callables.call(self, module, expr)
+            case ex.Await(value):
+                return containers.awaited(self, self.kind(module, value))
+            case ex.Enter(value, is_async):
+                return containers.entered(self, self.kind(module, value), is_async)
+            case ex.Each(value, is_async):
+                return containers.each(self, self.kind(module, value), is_async)
+            case ex.Sub(value, items):
+                return self.subscript(module, value, items)
+            case ex.Display(items):
+                return Sequence(tuple(self.kind(module, item) for item in items))
+            case ex.Many(item):
+                return Iterated(self.kind(module, item), False)
+            case ex.Either(options):
+                return self.join(self.evaluate(module, option) for option in options)
+            case ex.First(options):
+                return next((kind for option in options if known(kind := self.kind(module, option))), UNKNOWN)
+            case ex.Typed(annotation):
+                return self.remember((module, expr), lambda: containers.typed(self, module, annotation))
+            case ex.Param(function, name):
+                return self.remember((module, expr), lambda: callables.parameter(self, module, function, name))
+            case ex.Lambda(returns):
+                return Instance("builtins.lambda", (self.kind(module, returns),))
+            case _:
+                return UNKNOWN
+
+    def remember(self, key: tuple[str, object], work: Callable[[], Kind | None]) -> Kind | None:
+        """Work something out once; asked again while at it, the answer is None."""
+        if key not in self.memory or (self.insisting and self.memory[key] == UNKNOWN):
+            self.memory[key] = None
+            self.memory[key] = work()
+        return self.memory[key]
+
+    def join(self, kinds: Iterable[Kind | None]) -> Kind | None:
+        """One kind for what may be any of several: they agree (None aside), or nothing is known."""
+        found: list[Kind] = []
+        nothing: Kind | None = None
+        for kind in kinds:
+            if kind is None:
+                continue
+            if kind == Constant(None):
+                nothing = kind
+            elif kind not in found:
+                found.append(kind)
+        if not found:
+            return nothing
+        if len(found) == 1:
+            return found[0]
+        names = {kind.name for kind in found if isinstance(kind, Instance)}
+        if len(names) == 1 and all(isinstance(kind, Instance) for kind in found):
+            arguments = {kind.arguments for kind in found if isinstance(kind, Instance)}
+            return Instance(names.pop(), arguments.pop() if len(arguments) == 1 else (), declared=any_declared(found))
+        return UNKNOWN
+
+    # Names
+
+    def resolve(self, dotted: str, importer: str) -> Kind | None:
+        """What an absolute dotted name means to a module that writes it."""
+        root = dotted.partition(".")[0]
+        if root in self.knowledge.roots or root in ("builtins", "typing"):
+            return self.library(dotted)
+        module = self.index.locate(dotted, importer) if dotted not in self.modules else dotted
+        if module is not None and module != importer:
+            return Module(dotted)
+        owner, _, name = dotted.rpartition(".")
+        if not owner:
+            return Module(dotted)
+        home = owner if owner in self.index.paths else self.index.locate(owner, importer)
+        if home is not None:
+            return self.named(home, name)
+        outer = self.resolve(owner, importer)
+        return self.attribute(outer, name) if isinstance(outer, (Class, Instance)) else self.library(dotted)
+
+    def library(self, dotted: str) -> Kind:
+        """A library's object, by public name; what is not known is a function that nobody knows."""
+        canonical = self.knowledge.canonical(dotted)
+        if canonical in self.knowledge.classes:
+            return Class(canonical)
+        if canonical in self.knowledge.modules:
+            return Module(canonical)
+        return Function(canonical)
+
+    def named(self, module: str, name: str) -> Kind | None:
+        """A module-level name of a project module."""
+        return self.remember((module, f"name {name}"), lambda: self.find(module, name, set()))
+
+    def find(self, module: str, name: str, seen: set[str]) -> Kind | None:
+        summary = self.modules.get(module)
+        if summary is None:
+            self.missing.add(module)
+            return UNKNOWN
+        options = summary.names.get(name)
+        if options is not None:
+            return self.join(self.evaluate(module, option) for option in options if option != ex.Ref(f"{module}.{name}"))
+        seen.add(module)
+        for star in summary.stars:
+            home = self.index.locate(star, module)
+            if home is None:
+                kind = self.library(f"{star}.{name}")
+                if not isinstance(kind, Function) or kind.name in self.knowledge.functions:
+                    return kind
+            elif home not in seen and known(kind := self.find(home, name, seen) or UNKNOWN):
+                return kind
+        submodule = self.index.locate(f"{module}.{name}", module)
+        return Module(f"{module}.{name}") if submodule is not None else UNKNOWN
+
+    def definitions(self, module: str, expr: ex.Node) -> list[tuple[str, ex.Node]]:
+        """The expressions that a name stands for, with their modules: type aliases are read as written."""
+        if isinstance(expr, ex.Bound):
+            return [(module, self.modules[module].bindings[expr.index])]
+        name = dotted_name(expr)
+        if name is None:
+            return []
+        owner, _, last = name.rpartition(".")
+        home = owner if owner in self.modules else self.index.locate(owner, module) if owner else None
+        summary = self.modules.get(home) if home is not None else None
+        if summary is None:
+            if home is not None:
+                self.missing.add(home)
+            return []
+        found = [(summary.name, option) for option in summary.names.get(last, ()) if option != expr]
+        for star in summary.stars if not found else ():
+            found += self.definitions(summary.name, ex.Ref(f"{star}.{last}"))
+        return found
+
+    # Attributes
+
+    def attribute(self, value: Kind, name: str) -> Kind | None:
+        """`value.name`."""
+        match value:
+            case Module(module):
+                return self.resolve(f"{module}.{name}", module)
+            case Instance() | Class():
+                return self.class_attribute(value, name)
+            case Function(function, None) if ":" not in function:  # a dotted name that nobody knows goes on
+                return self.library(f"{function}.{name}")
+            case _:
+                return UNKNOWN
+
+    def class_attribute(self, value: Instance | Class, name: str) -> Kind | None:
+        """An attribute of an object or class, bound to it when it is a method."""
+        for owner in self.mro(value.name):
+            library = self.knowledge.classes.get(owner)
+            if library is not None and name in library.members:
+                member = library.members[name]
+                if member.protocol == "property":
+                    return instantiate(member.returns, value)
+                return Function(f"{owner}.{name}", value)
+            found = self.class_(owner)
+            if found is None:
+                continue
+            module, summary = found
+            if name in summary.attributes:
+                kind = self.join(self.evaluate(module.name, option) for option in summary.attributes[name])
+                if isinstance(kind, Function) and kind.name.startswith(f"{owner}."):
+                    return callables.bound(self, Function(kind.name, value))
+                if kind is None or known(kind):
+                    return kind
+            if name in summary.annotations:
+                return self.evaluate(module.name, ex.Typed(summary.annotations[name]))
+            if name in summary.attributes:
+                return UNKNOWN
+        if isinstance(value, Instance) and ":" not in value.name and value.name not in self.knowledge.classes:
+            return Function(f"{value.name}.{name}", value)
+        return UNKNOWN
+
+    def subscript(self, module: str, value: ex.Node, items: tuple[ex.Node, ...]) -> Kind | None:
+        """An item of a known sequence, or a generic class with its arguments."""
+        base = self.kind(module, value)
+        if isinstance(base, Class):
+            return Class(base.name, tuple(containers.typed(self, module, item) for item in items))
+        index = items[0].value if len(items) == 1 and isinstance(items[0], ex.Literal) else None
+        if isinstance(base, Sequence) and isinstance(index, int) and -len(base.items) <= index < len(base.items):
+            return base.items[index]
+        if isinstance(base, Iterated) and not base.is_async:
+            return base.of
+        member = self.knowledge.member(base.name, "__getitem__") if isinstance(base, Instance) else None
+        return instantiate(member.returns, base) if member is not None else UNKNOWN
+
+
+def dotted_name(expr: ex.Node) -> str | None:
+    """`a.b.c` of a reference with attributes."""
+    if isinstance(expr, ex.Ref):
+        return expr.name
+    if isinstance(expr, ex.Attr):
+        base = dotted_name(expr.value)
+        return f"{base}.{expr.name}" if base else None
+    return None
+
+
+def known(kind: Kind | None) -> bool:
+    """Whether a kind says anything."""
+    return kind is not None and not isinstance(kind, Unknown)
+
+
+def any_declared(kinds: list[Kind]) -> bool:
+    """Whether one of several instances is known by annotation only."""
+    return any(isinstance(kind, Instance) and kind.declared for kind in kinds)
+

@@ -1,0 +1,55 @@
+"""What other modules need to know of a module: plain records without tree nodes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from asyncdb_lint.semantics.expressions import Node
+
+
+class Parameter(msgspec.Struct, frozen=True, array_like=True):
+    """One parameter; `star` is "", "*" or "**"."""
+
+    name: str
+    annotation: Node | None = None
+    default: Node | None = None
+    star: str = ""
+    positional: bool = True
+
+
+class FunctionSummary(msgspec.Struct, array_like=True):
+    """A function, method or nested function. `owner` is the class's qualified name for methods."""
+
+    qualname: str
+    is_async: bool = False
+    is_generator: bool = False
+    owner: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    decorators: tuple[Node, ...] = ()
+    annotation: Node | None = None
+    returns: tuple[Node, ...] = ()
+    yields: tuple[Node, ...] = ()
+
+
+class ClassSummary(msgspec.Struct, array_like=True):
+    """A class: its bases, what its body and its methods bind on it, and which names annotations declare."""
+
+    qualname: str
+    bases: tuple[Node, ...] = ()
+    attributes: dict[str, tuple[Node, ...]] = {}
+    annotations: dict[str, Node] = {}
+    decorators: tuple[Node, ...] = ()
+
+
+class ModuleSummary(msgspec.Struct, array_like=True):
+    """One module. `names` holds what each module-level name may be, `stars` the modules imported by `*`."""
+
+    name: str
+    path: str
+    names: dict[str, tuple[Node, ...]] = {}
+    stars: tuple[str, ...] = ()
+    functions: dict[str, FunctionSummary] = {}
+    classes: dict[str, ClassSummary] = {}
+    bindings: tuple[Node, ...] = ()
+    fixtures: dict[str, str] = {}
+    imports: tuple[str, ...] = ()

@@ -1,0 +1,97 @@
+"""One worker: parses files, keeps their trees, and later runs the rules on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from asyncdb_lint.config import Settings
+from asyncdb_lint.finding import Finding
+from asyncdb_lint.knowledge import load
+from asyncdb_lint.semantics.model import Model
+from asyncdb_lint.semantics.modules import ModuleIndex
+from asyncdb_lint.semantics.project import Project
+from asyncdb_lint.semantics.summary import ModuleSummary
+
+
+class Task(msgspec.Struct):
+    """What all workers of a run share. `paths` maps module names to absolute file names."""
+
+    root: str
+    settings: Settings
+    codes: tuple[str, ...]
+    sqlalchemy: str
+    versions: dict[str, str]
+    paths: dict[str, str]
+    packages: frozenset[str]
+    overrides: dict[str, bytes] = {}
+    """Contents that stand for what is on disk: standard input, and files in the middle of being fixed."""
+
+
+class Checked(msgspec.Struct):
+    """What checking one module came to; `wanted` are modules whose facts were missing."""
+
+    module: str
+    findings: list[Finding]
+    suppressed: int
+    wanted: list[str]
+
+
+class Worker:
+    """Trees stay here between the two calls: they are large, and summaries are not."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.models: dict[str, Model] = {}
+        self.problems: dict[str, Finding] = {}
+        self.project = Project(load(task.sqlalchemy), ModuleIndex(task.paths, task.packages))
+
+    def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
+        """Parse and summarise; a file that cannot be read or parsed is remembered as a finding."""
+        from asyncdb_lint.semantics.builder import build
+        from asyncdb_lint.source import SourceFile
+
+        summaries = []
+        for name in modules:
+            path = self.task.paths[name]
+            source = SourceFile.read(Path(path), self.task.overrides.get(path))
+            tree = source.parse()
+            if isinstance(tree, Finding):
+                self.problems[name] = tree
+                continue
+            model = build(tree, name, path, is_package=name in self.task.packages)
+            self.models[name] = model
+            summaries.append(model.summary)
+        return summaries
+
+    def link(self, summaries: Sequence[ModuleSummary]) -> None:
+        """Learn about more modules, those of other workers included."""
+        self.project.add(summaries)
+
+    def check(self, modules: Sequence[str]) -> list[Checked]:
+        """Run the rules on modules that this worker parsed."""
+        from asyncdb_lint.checking import check
+
+        return [
+            Checked(name, [self.problems[name]], 0, [])
+            if name in self.problems
+            else check(self.models[name], self.project, self.task)
+            for name in modules
+        ]
+
+
+def contents_of(paths: Mapping[str, str], overrides: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The bytes of every module that can be read; the others are left to the parser's diagnosis."""
+    found = {}
+    for name, path in paths.items():
+        if path in overrides:
+            found[name] = overrides[path]
+            continue
+        try:
+            with open(path, "rb") as file:
+                found[name] = file.read()
+        except OSError:
+            found[name] = b""
+    return found

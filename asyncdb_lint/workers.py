@@ -1,0 +1,188 @@
+"""Runs a `Worker` here or several in processes of their own: one interface, the engine does not care which."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from asyncdb_lint.semantics.summary import ModuleSummary
+from asyncdb_lint.worker import Checked, Task, Worker
+
+CHUNK = 150_000  # bytes of source handed out at a time: small enough to keep all cores busy to the end
+WORTH_A_PROCESS = 400_000  # below this much source, starting processes costs more than it saves
+
+
+class Workers(Protocol):
+    """What the engine needs of whoever does the work."""
+
+    def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
+        """Parse and summarise modules."""
+
+    def link(self, summaries: Sequence[ModuleSummary]) -> None:
+        """Tell everybody about summaries."""
+
+    def check(self, modules: Sequence[str]) -> list[Checked]:
+        """Run the rules on parsed modules."""
+
+
+class WorkerFailed(Exception):
+    """A worker process died or raised; the message is its traceback."""
+
+
+class Processes:
+    """Several workers in processes; a module is checked where it was parsed."""
+
+    def __init__(self, task: Task, jobs: int, sizes: Mapping[str, int]) -> None:
+        self.sizes = sizes
+        self.owners: dict[str, int] = {}
+        self.pipes: list[multiprocessing.connection.Connection] = []
+        self.processes = []
+        # fork inherits what is imported already; elsewhere a fresh interpreter has to import libcst again.
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        for _ in range(jobs):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(theirs, task), daemon=True)  # type: ignore[attr-defined]
+            process.start()
+            theirs.close()
+            self.pipes.append(ours)
+            self.processes.append(process)
+
+    def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
+        """Hand out chunks, largest files first, to whoever is idle."""
+        chunks = list(self.chunks(sorted(modules, key=lambda name: -self.sizes.get(name, 0))))
+        summaries: list[ModuleSummary] = []
+        for worker, chunk, reply in self.deal(chunks):
+            self.owners.update(dict.fromkeys(chunk, worker))
+            summaries += msgspec.msgpack.decode(reply, type=list[ModuleSummary])
+        return summaries
+
+    def chunks(self, modules: Sequence[str]) -> Iterator[list[str]]:
+        """Group modules to about `CHUNK` bytes each."""
+        chunk: list[str] = []
+        size = 0
+        for name in modules:
+            chunk.append(name)
+            size += self.sizes.get(name, 0)
+            if size >= CHUNK:
+                yield chunk
+                chunk, size = [], 0
+        if chunk:
+            yield chunk
+
+    def deal(self, chunks: list[list[str]]) -> Iterator[tuple[int, list[str], bytes]]:
+        """Give each idle worker the next chunk until all are done."""
+        waiting = list(reversed(chunks))
+        busy: dict[int, list[str]] = {}
+        while waiting or busy:
+            for worker in range(len(self.pipes)):
+                if worker not in busy and waiting:
+                    busy[worker] = waiting.pop()
+                    self.send(worker, "parse", busy[worker])
+            for worker in self.ready(busy):
+                yield worker, busy.pop(worker), self.receive(worker)
+
+    def ready(self, busy: Mapping[int, object]) -> list[int]:
+        """The busy workers that have answered."""
+        answered = multiprocessing.connection.wait([self.pipes[worker] for worker in busy])
+        return [worker for worker in busy if self.pipes[worker] in answered]
+
+    def link(self, summaries: Sequence[ModuleSummary]) -> None:
+        """Send the summaries to every worker; packed once."""
+        packed = msgspec.msgpack.encode(list(summaries))
+        for worker in range(len(self.pipes)):
+            self.send(worker, "link", packed)
+        for worker in range(len(self.pipes)):
+            self.receive(worker)
+
+    def check(self, modules: Sequence[str]) -> list[Checked]:
+        """Each worker checks what it parsed."""
+        busy: dict[int, list[str]] = {}
+        for name in modules:
+            busy.setdefault(self.owners[name], []).append(name)
+        for worker, names in busy.items():
+            self.send(worker, "check", names)
+        return [
+            each for worker in busy for each in msgspec.msgpack.decode(self.receive(worker), type=list[Checked])
+        ]
+
+    def send(self, worker: int, verb: str, payload: Any) -> None:
+        """One request; a worker that is gone is an error of ours."""
+        try:
+            self.pipes[worker].send((verb, payload))
+        except OSError as error:
+            raise WorkerFailed("a worker process ended unexpectedly") from error
+
+    def receive(self, worker: int) -> bytes:
+        """One answer."""
+        try:
+            verdict, payload = self.pipes[worker].recv()
+        except (EOFError, OSError) as error:
+            raise WorkerFailed("a worker process ended unexpectedly") from error
+        if verdict == "error":
+            raise WorkerFailed(str(payload))
+        assert isinstance(payload, bytes)
+        return payload
+
+    def close(self) -> None:
+        """Let the processes go; nothing of theirs is needed any more."""
+        for pipe in self.pipes:
+            pipe.close()
+        for process in self.processes:
+            process.terminate()
+            process.join()
+
+
+def serve(pipe: multiprocessing.connection.Connection, task: Task) -> None:
+    """A worker process's life: answer requests until the other end is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    worker = Worker(task)
+    while True:
+        try:
+            verb, payload = pipe.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        try:
+            if verb == "link":
+                worker.link(msgspec.msgpack.decode(payload, type=list[ModuleSummary]))
+                answer = b""
+            else:
+                answer = msgspec.msgpack.encode(getattr(worker, verb)(payload))
+            pipe.send(("done", answer))
+        except Exception:
+            pipe.send(("error", traceback.format_exc()))
+
+
+@contextlib.contextmanager
+def start(task: Task, jobs: int, sizes: Mapping[str, int]) -> Iterator[Workers]:
+    """Workers for a run: `jobs` processes (0: one a core) when there is enough to do, else none but this one."""
+    import gc
+
+    jobs = jobs or available_cores()
+    gc.disable()  # trees are large, acyclic and live to the end: collecting among them only costs time
+    try:
+        if jobs == 1 or sum(sizes.values()) < WORTH_A_PROCESS:
+            yield Worker(task)
+            return
+        processes = Processes(task, jobs, sizes)
+        try:
+            yield processes
+        finally:
+            processes.close()
+    finally:
+        gc.enable()
+
+
+def available_cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
