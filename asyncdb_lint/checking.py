@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asyncdb_lint.file_context import FileContext
@@ -12,6 +13,8 @@ from asyncdb_lint.suppress import settle
 from asyncdb_lint.worker import Checked
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from asyncdb_lint.rule import Rule
     from asyncdb_lint.semantics.model import Model
     from asyncdb_lint.semantics.project import Project
@@ -24,23 +27,30 @@ def visits(rule: type[Rule]) -> tuple[str, ...]:
     return tuple(name.removeprefix("visit_") for name in dir(rule) if name.startswith("visit_"))
 
 
-def check(model: Model, project: Project, task: Task) -> Checked:
+def check(model: Model, content: bytes, project: Project, task: Task) -> Checked:
     """Run the rules of `task` on one file."""
     context = FileContext(model, project, task.settings, task.versions)
     project.wanted.clear()
     by_name = {node.__name__: nodes for node, nodes in model.nodes.items()}
-    content = model.module.bytes
+    crashes = []
     for rule_class in all_rules():
         if rule_class.code not in task.codes or not can_fire(rule_class, content):
             continue
-        rule = rule_class(context)
-        for name in visits(rule_class):
-            visit: Callable[[Any], None] = getattr(rule, f"visit_{name}")
-            for node in by_name.get(name, ()):
-                visit(node)
-        rule.finish()
+        try:
+            apply(rule_class(context), by_name)
+        except Exception:
+            crashes.append(f"{rule_class.code} on {model.path}: {traceback.format_exc()}")
     findings, suppressed = settle(model, context, task)
-    return Checked(model.name, sorted(findings), suppressed, sorted(project.wanted))
+    return Checked(model.name, sorted(findings), suppressed, sorted(project.wanted), crashes)
+
+
+def apply(rule: Rule, nodes: Mapping[str, Sequence[cst.CSTNode]]) -> None:
+    """Show a rule the nodes that it asks for."""
+    for name in visits(type(rule)):
+        visit: Callable[[Any], None] = getattr(rule, f"visit_{name}")
+        for node in nodes.get(name, ()):
+            visit(node)
+    rule.finish()
 
 
 def can_fire(rule: type[Rule], content: bytes) -> bool:

@@ -1,29 +1,42 @@
-"""The pipeline, top to bottom: discover, screen, parse, summarise, link, check, settle; or fix.
+"""The pipeline, top to bottom: discover, screen, parse, summarise, link, check, settle.
 
 Facts come from the whole project (nearest `pyproject.toml` or `.git` upwards); findings from the given paths.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from asyncdb_lint import screen, workers
+from asyncdb_lint import workers
 from asyncdb_lint.codes import enabled_codes
 from asyncdb_lint.config import Settings
-from asyncdb_lint.discovery import Discovered, discover, project_root
+from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.finding import Finding, Outcome
-from asyncdb_lint.knowledge import Knowledge, load
+from asyncdb_lint.knowledge import load
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_version
-from asyncdb_lint.semantics.carriers import carriers
-from asyncdb_lint.semantics.modules import ModuleIndex
+from asyncdb_lint.screen import Screen
+from asyncdb_lint.semantics.carriers import Carriers
+from asyncdb_lint.semantics.modules import ModuleIndex, module_name
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.semantics.summary import ModuleSummary
 from asyncdb_lint.worker import Checked, Task, contents_of
 
 Progress = Callable[[int, int], None]
-ROUNDS = 6  # of asking for facts of modules that the screen left out; each round asks for what the last one showed
+PROJECT_MARKERS = ("pyproject.toml", ".git")
+ROUNDS = 8  # of parsing what the last round showed to matter; real projects settle in three or four
+
+
+@dataclasses.dataclass
+class Linked:
+    """One project after `link`: what a fix needs to check a changed file again without reading the others."""
+
+    task: Task
+    summaries: list[ModuleSummary]
+    checked: list[Checked]
 
 
 def run(
@@ -34,21 +47,136 @@ def run(
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Check the files under `paths` (or `stdin`: a file name and its content) and give what was found."""
-    targets = discover(paths, settings)
-    if stdin is not None:
-        targets.files.append(stdin[0])
-    outcome = Outcome(findings=list(targets.problems), files=len(targets.files))
-    overrides = {stdin[0].as_posix(): stdin[1]} if stdin is not None else {}
-    for root, files in by_project(targets):
-        for checked in check_project(root, files, settings, overrides, jobs, progress):
-            outcome.findings += checked.findings
-            outcome.suppressed += checked.suppressed
-    outcome.findings = settle(outcome.findings)
+    """Check the files under `paths` (and `stdin`: a file name and its content) and give what was found."""
+    outcome, _ = inspect(paths, settings, stdin=stdin, jobs=jobs, progress=progress)
     return outcome
 
 
-def by_project(targets: Discovered) -> list[tuple[Path, list[Path]]]:
+def inspect(
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    stdin: tuple[Path, bytes] | None = None,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Outcome, list[Linked]]:
+    """`run`, with the linked projects that `fixing` goes on with."""
+    targets = discover(paths, settings)
+    files = [*targets.files, *([stdin[0]] if stdin is not None else [])]
+    explicit = {path.as_posix() for path in paths if path.is_file()} | {file.as_posix() for file in files[len(targets.files) :]}
+    overrides = {stdin[0].as_posix(): stdin[1]} if stdin is not None else {}
+    outcome = Outcome(findings=list(targets.problems), files=len(files))
+    projects = []
+    for root, members in by_project(files, paths):
+        linked = check_project(root, members, explicit, settings, overrides, jobs, progress)
+        projects.append(linked)
+        for checked in linked.checked:
+            outcome.findings += checked.findings
+            outcome.suppressed += checked.suppressed
+            outcome.crashes += checked.crashes
+    outcome.findings = sorted(set(outcome.findings))
+    return outcome, projects
+
+
+def by_project(files: Iterable[Path], paths: Sequence[Path]) -> list[tuple[Path, list[Path]]]:
     """The files grouped by the project that they belong to."""
-    roots = sorted((project_root(file), file) for file in targets.files)
-    return [(root, [file for _, file in group]) for root, group in itertools.groupby(roots, key=lambda pair: pair[0])]
+    folders = [Path(os.path.abspath(path)) for path in paths if path.is_dir()]
+    pairs = sorted((root_of(file, folders), file) for file in files)
+    return [(root, [file for _, file in group]) for root, group in itertools.groupby(pairs, key=lambda pair: pair[0])]
+
+
+def root_of(file: Path, folders: Sequence[Path]) -> Path:
+    """A file's project; where nothing marks one (an unpacked wheel), the given folder that holds the file."""
+    root = project_root(file)
+    if any((root / marker).exists() for marker in PROJECT_MARKERS):
+        return root
+    return next((folder for folder in folders if file.is_relative_to(folder)), root)
+
+
+def check_project(
+    root: Path,
+    files: Collection[Path],
+    explicit: Collection[str],
+    settings: Settings,
+    overrides: Mapping[str, bytes],
+    jobs: int,
+    progress: Progress | None,
+) -> Linked:
+    """Everything about one project: which of it must be parsed, what that says, and what the rules find."""
+    everything = dict.fromkeys((*files, *project_files(root, settings)))
+    paths = {module_name(file.relative_to(root)): file.as_posix() for file in everything}
+    task = Task(
+        root=root.as_posix(), settings=settings, codes=enabled_codes(settings),
+        sqlalchemy=settings.sqlalchemy_version or sqlalchemy_version(root), versions=pinned_versions(root), paths=paths,
+        packages=frozenset(name for name, path in paths.items() if path.endswith("/__init__.py")),
+        overrides=dict(overrides),
+    )  # fmt: skip
+    contents = contents_of(paths, overrides)
+    index = ModuleIndex(paths, task.packages)
+    targets = {name for name in map(module_name, (file.relative_to(root) for file in files))}
+    screen = Screen(load(task.sqlalchemy).roots, index, contents)
+    universe = screen.closure(targets) if len(targets) < len(paths) else set(paths)
+    seeds = {name for name in universe if screen.names_database(name)}
+    seeds |= {
+        name
+        for name in targets
+        if paths[name] in explicit or screen.has_comments(name) or screen.is_unreadable(name)
+    }
+    with workers.start(task, jobs, {name: len(contents[name]) for name in universe}, seeds) as crew:
+        project = Project(load(task.sqlalchemy), index)
+        done: set[str] = set()
+        summaries: list[ModuleSummary] = []
+        for batch in rounds(seeds, done, universe, screen, project, summaries, crew):
+            if progress is not None:
+                progress(len(batch), len(universe))
+        checked = check_all(crew, sorted(done & targets), done, project, summaries)
+    return Linked(task, summaries, checked)
+
+
+def rounds(
+    seeds: set[str],
+    done: set[str],
+    universe: set[str],
+    screen: Screen,
+    project: Project,
+    summaries: list[ModuleSummary],
+    crew: workers.Workers,
+) -> Iterator[set[str]]:
+    """Parse `seeds`, then whoever can name what they carry, until nobody new can."""
+    batch = seeds
+    carriers = Carriers(project)
+    for _ in range(ROUNDS):
+        if not batch:
+            return
+        done |= batch
+        fresh = crew.parse(sorted(batch))
+        summaries += fresh
+        project.add(fresh)
+        carriers.classes.clear()
+        yield batch
+        carried = {summary.name: carriers.names(summary) for summary in fresh}
+        batch = screen.who_names(carried, universe - done) | (project.wanted & universe) - done
+        project.wanted.clear()
+
+
+def check_all(
+    crew: workers.Workers, modules: Sequence[str], done: set[str], project: Project, summaries: list[ModuleSummary]
+) -> list[Checked]:
+    """Run the rules; modules that wanted facts of unparsed modules are checked again with them."""
+    crew.link(summaries)
+    results: dict[str, Checked] = {}
+    todo: Sequence[str] = modules
+    for _ in range(ROUNDS):
+        results.update((checked.module, checked) for checked in crew.check(todo))
+        wanted = {name for module in todo for name in results[module].wanted} - done
+        if not wanted:
+            break
+        done |= wanted
+        fresh = crew.parse(sorted(wanted))
+        summaries += fresh
+        crew.link(fresh)
+        todo = [module for module in todo if wanted & set(results[module].wanted)]
+    return list(results.values())
+
+
+__all__ = ["Finding", "Linked", "inspect", "run"]

@@ -12,6 +12,8 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from asyncdb_lint.finding import Finding, Fix, Position, Step
 from asyncdb_lint.fixing import edits_for
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.blocking import Blocking
+from asyncdb_lint.semantics.engines import EngineCall, engine_calls
 from asyncdb_lint.semantics.kinds import UNKNOWN, Function, Instance, Kind
 
 if TYPE_CHECKING:
@@ -103,13 +105,24 @@ class FileContext:
         return None
 
     @functools.cached_property
+    def blocking(self) -> Blocking:
+        """The operations in the file that wait for a database."""
+        return Blocking(self)
+
+    @property
+    def sqlalchemy(self) -> str:
+        """The SQLAlchemy version, as major.minor, whose facts hold for the linted project."""
+        return ".".join(self.project.knowledge.versions.get("sqlalchemy", "2.1").split(".")[:2])
+
+    @functools.cached_property
+    def engines(self) -> Mapping[cst.Call, EngineCall]:
+        """The calls in the file that make an engine, a pool or a driver's connection."""
+        return engine_calls(self)
+
+    @functools.cached_property
     def is_test(self) -> bool:
         """Whether the file is a test, where a stalled loop or a leaked session harms nobody."""
-        parts = self.model.path.split("/")
-        name = parts[-1]
-        if name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py":
-            return True
-        return any(part in ("tests", "test", "testing") for part in parts[:-1])
+        return names_test(self.model.name)
 
     def source(self, node: cst.CSTNode, limit: int) -> str:
         """The user's own text on one line, shortened in the middle."""
@@ -171,3 +184,11 @@ class FileContext:
             self.model.module, repair.replacements, repair.add_imports, repair.remove_unused, self.positions
         )
         return Fix(repair.applicability, repair.message, edits)
+
+
+def names_test(module: str) -> bool:
+    """Whether a module's name from the project's root says that it is a test."""
+    *folders, name = module.split(".")
+    if name.startswith("test_") or name.endswith("_test") or name == "conftest":
+        return True
+    return any(folder in ("tests", "test", "testing") for folder in folders)

@@ -80,10 +80,16 @@ class Finding(msgspec.Struct, frozen=True, order=True):
 
 
 class Outcome(msgspec.Struct):
-    """What a whole run came to. `skipped` counts findings that ignore comments silenced."""
+    """What a whole run came to.
+
+    `suppressed` counts findings that ignore comments silenced, `fixed` those that were repaired; `diffs` show
+    repairs that were not written; `crashes` are tracebacks of our own mistakes, one for each rule and file.
+    """
 
     findings: list[Finding]
     files: int
     suppressed: int = 0
     fixed: int = 0
+    diffs: list[str] = []
+    crashes: list[str] = []
 

@@ -37,6 +37,7 @@ class Checked(msgspec.Struct):
     findings: list[Finding]
     suppressed: int
     wanted: list[str]
+    crashes: list[str] = []
 
 
 class Worker:
@@ -45,6 +46,7 @@ class Worker:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.models: dict[str, Model] = {}
+        self.contents: dict[str, bytes] = {}
         self.problems: dict[str, Finding] = {}
         self.project = Project(load(task.sqlalchemy), ModuleIndex(task.paths, task.packages))
 
@@ -63,6 +65,7 @@ class Worker:
                 continue
             model = build(tree, name, path, is_package=name in self.task.packages)
             self.models[name] = model
+            self.contents[name] = source.text.encode()
             summaries.append(model.summary)
         return summaries
 
@@ -77,13 +80,13 @@ class Worker:
         return [
             Checked(name, [self.problems[name]], 0, [])
             if name in self.problems
-            else check(self.models[name], self.project, self.task)
+            else check(self.models[name], self.contents[name], self.project, self.task)
             for name in modules
         ]
 
 
 def contents_of(paths: Mapping[str, str], overrides: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The bytes of every module that can be read; the others are left to the parser's diagnosis."""
+    """The bytes of every module; NUL for one that cannot be read, so that the parser is asked and says why."""
     found = {}
     for name, path in paths.items():
         if path in overrides:
@@ -93,5 +96,5 @@ def contents_of(paths: Mapping[str, str], overrides: Mapping[str, bytes]) -> dic
             with open(path, "rb") as file:
                 found[name] = file.read()
         except OSError:
-            found[name] = b""
+            found[name] = b"\0"
     return found

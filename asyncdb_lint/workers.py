@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -162,14 +162,14 @@ def serve(pipe: multiprocessing.connection.Connection, task: Task) -> None:
 
 
 @contextlib.contextmanager
-def start(task: Task, jobs: int, sizes: Mapping[str, int]) -> Iterator[Workers]:
+def start(task: Task, jobs: int, sizes: Mapping[str, int], seeds: Iterable[str]) -> Iterator[Workers]:
     """Workers for a run: `jobs` processes (0: one a core) when there is enough to do, else none but this one."""
     import gc
 
     jobs = jobs or available_cores()
     gc.disable()  # trees are large, acyclic and live to the end: collecting among them only costs time
     try:
-        if jobs == 1 or sum(sizes.values()) < WORTH_A_PROCESS:
+        if jobs == 1 or sum(sizes[name] for name in seeds) < WORTH_A_PROCESS:
             yield Worker(task)
             return
         processes = Processes(task, jobs, sizes)

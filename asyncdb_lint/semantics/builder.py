@@ -8,12 +8,16 @@ closures see final values.
 from __future__ import annotations
 
 import collections
+import functools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.commits import note_reads
+from asyncdb_lint.semantics.custody import note_custody
 from asyncdb_lint.semantics.model import Binding, Model, Scope
 from asyncdb_lint.semantics.patterns import narrowed, targets_of
 from asyncdb_lint.semantics.summary import ClassSummary, FunctionSummary, ModuleSummary, Parameter
@@ -85,6 +89,8 @@ class Builder:
         summary.bindings = tuple(binding.expr for binding in self.model.bindings)
         summary.fixtures = self.fixtures
         summary.imports = tuple(self.imports)
+        note_custody(self.model)
+        note_reads(self.model)
 
     # Statements
 
@@ -625,6 +631,7 @@ class Builder:
             if arg.star:
                 keywords.append((arg.star, value))
             elif arg.keyword is not None:
+                self.model.parents[arg.keyword] = arg
                 keywords.append((arg.keyword.value, value))
             else:
                 args.append(value)
@@ -667,22 +674,35 @@ class Builder:
 
     @staticmethod
     def concatenated(left: ex.Node, right: ex.Node) -> ex.Node:
-        if isinstance(left, ex.Literal) and isinstance(left.value, str):
-            if isinstance(right, ex.Literal) and isinstance(right.value, str):
-                return ex.Literal(left.value + right.value)
-            return ex.Prefix(left.value + (right.value if isinstance(right, ex.Prefix) else ""))
-        return left if isinstance(left, ex.Prefix) else ex.OPAQUE
+        """Two texts in a row; neighbouring literals become one."""
+        parts: list[ex.Node] = []
+        for side in (left, right):
+            for part in side.parts if isinstance(side, ex.Joined) else (side,):
+                before = parts[-1] if parts else None
+                if isinstance(part, ex.Literal) and not isinstance(part.value, str):
+                    return ex.OPAQUE
+                if isinstance(part, ex.Literal) and isinstance(before, ex.Literal):
+                    parts[-1] = ex.Literal(f"{before.value}{part.value}")
+                else:
+                    parts.append(part)
+        if len(parts) == 1:
+            return parts[0]
+        return ex.Joined(tuple(parts)) if len(parts) <= MOST_PARTS else ex.OPAQUE
 
     def lower_FormattedString(self, node: cst.FormattedString) -> ex.Node:
-        prefix, open_end = "", False
+        joined: ex.Node = ex.Literal("")
         for part in node.parts:
             if isinstance(part, cst.FormattedStringText):
-                prefix += "" if open_end else part.value
+                joined = self.concatenated(joined, ex.Literal(part.value))
             else:
                 self.enter(part, node)
-                self.lower(part.expression, part)
-                open_end = True
-        return ex.Prefix(prefix) if open_end else ex.Literal(prefix)
+                value = self.lower(part.expression, part)
+                # A number, or one that is formatted, is a hole: how it is written is not followed.
+                plain = part.format_spec is None and not (
+                    isinstance(value, ex.Literal) and not isinstance(value.value, str)
+                )
+                joined = self.concatenated(joined, value if plain else ex.OPAQUE)
+        return joined
 
     def lower_Integer(self, node: cst.Integer) -> ex.Node:
         return ex.Literal(int(node.value.replace("_", ""), 0)) if len(node.value) < 19 else ex.OPAQUE
@@ -701,6 +721,9 @@ class Builder:
         left, right = self.lower(node.left, node), self.lower(node.right, node)
         if isinstance(node.operator, cst.BitOr):  # a union type, in an annotation or an alias
             return ex.either([left, right])
+        if isinstance(node.operator, cst.Modulo) and isinstance(left, ex.Literal) and isinstance(left.value, str):
+            pieces = [ex.Literal(piece) for piece in PERCENT.split(left.value)]
+            return functools.reduce(lambda all, piece: self.concatenated(self.concatenated(all, ex.OPAQUE), piece), pieces)
         return self.concatenated(left, right) if isinstance(node.operator, cst.Add) else ex.OPAQUE
 
     def lower_BooleanOperation(self, node: cst.BooleanOperation) -> ex.Node:
@@ -802,6 +825,8 @@ class Builder:
 
 CONSTANTS = {"None": ex.NONE, "True": ex.Literal(True), "False": ex.Literal(False)}
 LONGEST_TEXT = 400  # no database URL is longer, and summaries stay small
+MOST_PARTS = 24
+PERCENT = re.compile(r"%(?:\(\w+\))?[sdr]")
 
 LITERAL = ("typing.Literal", "typing_extensions.Literal")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from asyncdb_lint.semantics import containers
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import (
-    UNKNOWN, Class, Constant, Coroutine, Function, Instance, Iterator, Kind, Manager, Startable, Unknown,
+    UNKNOWN, Class, Constant, Coroutine, Function, Instance, Iterator, Kind, Manager, Sequence, Startable, Unknown,
 )  # fmt: skip
 from asyncdb_lint.semantics.returns import instantiate
 
@@ -128,6 +128,9 @@ def standard(project: Project, module: str, name: str, expr: ex.Call) -> Kind:
             return Manager(project.kind(module, first), False)
         case "contextlib.aclosing":
             return Manager(project.kind(module, first), True)
+        case "fastapi.concurrency.contextmanager_in_threadpool":
+            kind = project.kind(module, first)
+            return Manager(kind.of, True) if isinstance(kind, Manager) else UNKNOWN
         case "contextlib.contextmanager" | "contextlib.asynccontextmanager":
             made = call(project, module, ex.Call(first))
             of = made.of if isinstance(made, Iterator) else UNKNOWN
@@ -195,23 +198,42 @@ def decorated(project: Project, module: str, decorator: ex.Node, made: Kind) -> 
         return made
     if isinstance(expr, ex.Attr) and expr.name in ROUTE_METHODS:
         return made
-    if ":" in name and keeps_function(project, name):
-        return made
+    if ":" in name:
+        return wrapped(project, name, made)
     return UNKNOWN
 
 
-def keeps_function(project: Project, name: str) -> bool:
-    """Whether a project decorator returns a wrapper made with `functools.wraps` (or what it was given)."""
-    found = project.function(name)
+def wrapped(project: Project, decorator: str, made: Kind) -> Kind:
+    """What a call gives after a project decorator that returns a wrapper made with `functools.wraps`."""
+    found = project.function(decorator)
     if found is None:
-        return False
+        return UNKNOWN
     module, summary = found
     prefix = f"{summary.qualname}.<locals>."
-    inner = (each for qualname, each in module.functions.items() if qualname.startswith(prefix))
-    return any(
-        project.kind(module.name, each.func if isinstance(each, ex.Call) else each) == Function("functools.wraps")
-        for function in inner
-        for each in function.decorators
+    wrappers = [
+        function
+        for qualname, function in module.functions.items()
+        if qualname.startswith(prefix)
+        and any(
+            project.kind(module.name, each.func if isinstance(each, ex.Call) else each) == Function("functools.wraps")
+            for each in function.decorators
+        )
+    ]
+    if not wrappers:
+        return UNKNOWN
+    # A wrapper may offload a sync function or run an async one to its end; one of each serves both.
+    kinds = {function.is_async for function in wrappers}
+    if kinds == {True} and not isinstance(made, (Coroutine, Iterator)):
+        return Coroutine(made)
+    if kinds == {False} and isinstance(made, Coroutine) and not passes_on(wrappers[0]):
+        return UNKNOWN
+    return made
+
+
+def passes_on(wrapper: FunctionSummary) -> bool:
+    """Whether a sync wrapper returns what it wraps gave: every return is a plain call of a captured name."""
+    return bool(wrapper.returns) and all(
+        isinstance(each, ex.Call) and isinstance(each.func, (ex.Bound, ex.Param)) for each in wrapper.returns
     )
 
 
@@ -298,8 +320,33 @@ def fixture(project: Project, module: str, summary: FunctionSummary, name: str) 
             if home in project.index.paths:
                 project.missing.add(home)
             continue
-        provider = project.modules[home].fixtures.get(name)
-        if provider is not None and (home, provider) != (module, summary.qualname):
-            made = result(project, Function(f"{home}:{provider}"))
-            return made.of if isinstance(made, (Iterator, Coroutine)) else made
+        for source in (home, *plugins(project, home)):
+            provider = provided(project, source, name)
+            if provider is not None and provider != Function(f"{module}:{summary.qualname}"):
+                made = result(project, provider)
+                return made.of if isinstance(made, (Iterator, Coroutine)) else made
     return UNKNOWN
+
+
+def plugins(project: Project, module: str) -> list[str]:
+    """The project modules that a conftest's `pytest_plugins` names."""
+    if "pytest_plugins" not in project.modules[module].names:
+        return []
+    kind = project.named(module, "pytest_plugins")
+    listed = kind.items if isinstance(kind, Sequence) else (kind,)
+    names = [each.value for each in listed if isinstance(each, Constant) and isinstance(each.value, str)]
+    return [home for each in names if (home := project.index.locate(each, module)) is not None]
+
+
+def provided(project: Project, module: str, name: str) -> Function | None:
+    """The fixture that a module defines or imports under `name`."""
+    if module not in project.modules:
+        project.missing.add(module)
+        return None
+    qualname = project.modules[module].fixtures.get(name)
+    if qualname is not None:
+        return Function(f"{module}:{qualname}")
+    kind = project.named(module, name)  # imported by name or by star
+    if not isinstance(kind, Function) or (found := project.function(kind.name)) is None:
+        return None
+    return kind if found[1].qualname in found[0].fixtures.values() else None

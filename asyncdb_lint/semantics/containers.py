@@ -23,6 +23,11 @@ SYNC_ITERATORS = {
 }  # fmt: skip
 ASYNC_MANAGERS = {"AsyncContextManager", "AbstractAsyncContextManager"}
 SYNC_MANAGERS = {"ContextManager", "AbstractContextManager"}
+# Classes of the standard library whose `__enter__` gives the object itself.
+ENTER_SELF = {
+    "concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor",
+    "concurrent.futures.thread.ThreadPoolExecutor", "asyncio.TaskGroup",
+}  # fmt: skip
 TYPING_MODULES = ("typing", "typing_extensions", "collections.abc", "contextlib", "builtins", "types")
 
 
@@ -47,6 +52,8 @@ def entered(project: Project, value: Kind, is_async: bool) -> Kind:
             return of
         case Startable(of) if is_async:
             return of
+        case Instance(name) if name in ENTER_SELF:
+            return value
         case Instance():
             return special(project, value, "__aenter__" if is_async else "__enter__")
         case _:

@@ -48,6 +48,12 @@ class Prefix(Expr, frozen=True, array_like=True, tag="p"):
     value: str
 
 
+class Joined(Expr, frozen=True, array_like=True, tag="j"):
+    """Text put together from parts, an f-string or `+`: unknown parts are holes in it."""
+
+    parts: tuple[Node, ...]
+
+
 class Attr(Expr, frozen=True, array_like=True, tag="a"):
     """Attribute access."""
 
@@ -134,7 +140,7 @@ class Lambda(Expr, frozen=True, array_like=True, tag="y"):
 
 
 Node = (
-    Opaque | Ref | Local | Bound | Literal | Prefix | Attr | Call | Await | Enter | Each | Sub | Display | Either
+    Opaque | Ref | Local | Bound | Literal | Prefix | Joined | Attr | Call | Await | Enter | Each | Sub | Display | Either
     | First | Many | Typed | Param | Lambda
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ class Constant(Kind, frozen=True):
 
 
 class Text(Kind, frozen=True):
-    """A string of which only the start is known (an f-string, a concatenation): `prefix` up to the first hole."""
+    """A string of which not all is known (an f-string, a concatenation): `prefix` goes up to the first hole."""
 
     prefix: str
 

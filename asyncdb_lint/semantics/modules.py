@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterable
+from pathlib import PurePath
 
 
 class ModuleIndex:
@@ -34,6 +35,14 @@ class ModuleIndex:
         """Whether an import may start where the suffix `dotted` of module `name` starts."""
         root = name[: -len(dotted)].rstrip(".")
         return not root or root not in self.packages or importer.rpartition(".")[0] == root
+
+
+def module_name(file: PurePath) -> str:
+    """The name of a module from its path below the project's root; a package is its `__init__`."""
+    parts = list(file.with_suffix("").parts)
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts.pop()
+    return ".".join(parts)
 
 
 def shared(left: list[str], right: list[str]) -> int:

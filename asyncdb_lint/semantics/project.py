@@ -34,6 +34,7 @@ class Project:
         self.wanted: set[str] = set()
         """Those of them that are worth parsing: a rule or a decorator insisted."""
         self.memory: dict[tuple[str, object], Kind | None] = {}
+        self.lines: dict[str, tuple[str, ...]] = {}
         self.depth = 0
         self.insisting = False
         self.add(summaries)
@@ -42,6 +43,7 @@ class Project:
         """Link more modules; what was told before may now be told better."""
         self.modules.update((summary.name, summary) for summary in summaries)
         self.memory.clear()
+        self.lines.clear()
         self.missing.clear()
 
     # Questions that rules ask
@@ -69,8 +71,14 @@ class Project:
                     return info.role, info.mode
         return "", ""
 
-    def mro(self, name: str) -> Iterator[str]:
+    def mro(self, name: str) -> tuple[str, ...]:
         """A class and its bases, most derived first, through the project into the libraries."""
+        if name not in self.lines:
+            self.lines[name] = (name,)  # a class that inherits from itself has no other bases
+            self.lines[name] = tuple(self.walk_bases(name))
+        return self.lines[name]
+
+    def walk_bases(self, name: str) -> Iterator[str]:
         todo, seen = [name], set[str]()
         while todo:
             current = todo.pop(0)
@@ -136,6 +144,8 @@ class Project:
                 return Constant(value)
             case ex.Prefix(value):
                 return Text(value)
+            case ex.Joined(parts):
+                return self.joined(module, parts)
             case ex.Attr(value, name):
                 return self.attribute(self.kind(module, value), name)
             case ex.Call():
@@ -193,6 +203,19 @@ class Project:
             return Instance(names.pop(), arguments.pop() if len(arguments) == 1 else (), declared=any_declared(found))
         return UNKNOWN
 
+    def joined(self, module: str, parts: tuple[ex.Node, ...]) -> Kind:
+        """A text from its parts: `+` of anything else than text says nothing."""
+        known_text = ""
+        for part in parts:
+            match self.kind(module, part):
+                case Constant(str(value)):
+                    known_text += value
+                case Text(prefix):
+                    return Text(known_text + prefix)
+                case _:
+                    return Text(known_text) if isinstance(parts[0], ex.Literal) or known_text else UNKNOWN
+        return Constant(known_text)
+
     # Names
 
     def resolve(self, dotted: str, importer: str) -> Kind | None:
@@ -202,7 +225,7 @@ class Project:
             return self.library(dotted)
         module = self.index.locate(dotted, importer) if dotted not in self.modules else dotted
         if module is not None and module != importer:
-            return Module(dotted)
+            return self.rebound(module) or Module(dotted)
         owner, _, name = dotted.rpartition(".")
         if not owner:
             return Module(dotted)
@@ -211,6 +234,13 @@ class Project:
             return self.named(home, name)
         outer = self.resolve(owner, importer)
         return self.attribute(outer, name) if isinstance(outer, (Class, Instance)) else self.library(dotted)
+
+    def rebound(self, module: str) -> Kind | None:
+        """What a package's `__init__` puts in a submodule's place (`from .get_engine import get_engine`)."""
+        package, _, name = module.rpartition(".")
+        summary = self.modules.get(package) if package in self.index.packages else None
+        kind = self.named(package, name) if summary is not None and name in summary.names else None
+        return None if isinstance(kind, (Module, Unknown)) else kind
 
     def library(self, dotted: str) -> Kind:
         """A library's object, by public name; what is not known is a function that nobody knows."""
@@ -292,7 +322,7 @@ class Project:
                 continue
             module, summary = found
             if name in summary.attributes:
-                kind = self.join(self.evaluate(module.name, option) for option in summary.attributes[name])
+                kind = self.class_value(module, summary, name)
                 if isinstance(kind, Function) and kind.name.startswith(f"{owner}."):
                     return callables.bound(self, Function(kind.name, value))
                 if kind is None or known(kind):
@@ -304,6 +334,14 @@ class Project:
         if isinstance(value, Instance) and ":" not in value.name and value.name not in self.knowledge.classes:
             return Function(f"{value.name}.{name}", value)
         return UNKNOWN
+
+    def class_value(self, module: ModuleSummary, summary: ClassSummary, name: str) -> Kind | None:
+        """What all assignments to a class's attribute agree on."""
+        options = summary.attributes[name]
+        return self.remember(
+            (module.name, f"attribute {summary.qualname}.{name}"),
+            lambda: self.join(self.evaluate(module.name, option) for option in options),
+        )
 
     def subscript(self, module: str, value: ex.Node, items: tuple[ex.Node, ...]) -> Kind | None:
         """An item of a known sequence, or a generic class with its arguments."""

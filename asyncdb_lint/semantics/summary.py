@@ -18,7 +18,11 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FunctionSummary(msgspec.Struct, array_like=True):
-    """A function, method or nested function. `owner` is the class's qualified name for methods."""
+    """A function, method or nested function. `owner` is the class's qualified name for methods.
+
+    `borrowed` are parameters that it only uses and does not hand on, `closed` those that it closes or enters.
+    `reads_after_commit` pairs a session that the function commits with what it reads of that session's objects then.
+    """
 
     qualname: str
     is_async: bool = False
@@ -29,6 +33,9 @@ class FunctionSummary(msgspec.Struct, array_like=True):
     annotation: Node | None = None
     returns: tuple[Node, ...] = ()
     yields: tuple[Node, ...] = ()
+    borrowed: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    reads_after_commit: tuple[tuple[Node, str], ...] = ()
 
 
 class ClassSummary(msgspec.Struct, array_like=True):

@@ -1,0 +1,122 @@
+"""ADB106 database-work-in-executor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asyncdb_lint.finding import Severity
+from asyncdb_lint.rule import Rule
+from asyncdb_lint.rules.loop.stalls import SCRIPT_FOLDERS, described, imports
+from asyncdb_lint.semantics.offload import Offload, offloads, target_scope
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from asyncdb_lint.finding import Step
+
+# aiosqlite, the asynchronous way to SQLite, is a thread too: nothing is won by it.
+NO_BETTER_WAY = {"sqlite3"}
+
+
+class DatabaseWorkInExecutor(Rule):
+    """Database work that async code hands to a thread.
+
+    ## What it flags
+
+    A function that talks to the database through a synchronous session, connection or cursor, handed from an
+    `async def` to `asyncio.to_thread`, `run_in_executor`, `run_in_threadpool` or `anyio.to_thread.run_sync`; also a
+    bound method such as `session.commit`. One finding per function, however often it is handed over. SQLite is left
+    alone: its asynchronous library uses a thread too.
+
+    ## Why it is bad
+
+    It does not block the loop, and it is right where no asynchronous driver is at hand. But every query in flight
+    holds a thread and a connection: `to_thread` has `min(32, cpus + 4)` threads for the whole process, starlette and
+    anyio have 40, and what waits for a thread waits behind everything else that is offloaded.
+
+    ## Good
+
+    ```python
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    async def total(session: AsyncSession, statement) -> int:
+        return (await session.execute(statement)).scalar_one()
+    ```
+
+    ## Bad
+
+    ```python
+    import asyncio
+    from sqlalchemy.orm import sessionmaker
+
+    SessionLocal = sessionmaker()
+
+    def total(statement) -> int:
+        with SessionLocal() as session:
+            return session.execute(statement).scalar_one()
+
+    async def handler(statement) -> int:
+        return await asyncio.to_thread(total, statement)
+    ```
+
+    ## When to ignore
+
+    When the driver or the library that does the work has no asynchronous form, or the work is rare.
+
+    ## Source
+
+    Python, `asyncio.to_thread` and `ThreadPoolExecutor`; SQLAlchemy, `AsyncSession.run_sync`.
+    """
+
+    code = "ADB106"
+    name = "database-work-in-executor"
+    severity = Severity.WARNING
+    requires = (b"async def",)
+    triggers = (b"to_thread", b"executor", b"run_in_threadpool", b"sync_to_async", b"asyncify")
+
+    def finish(self) -> None:
+        if self.file.is_test or SCRIPT_FOLDERS & set(self.file.model.path.split("/")[:-1]):
+            return
+        works: dict[object, tuple[list[Offload], list[Step]]] = {}
+        for found in offloads(self.file):
+            work = self.work(found) if self.on_loop(found.call) else None
+            if work is not None:
+                works.setdefault(work[0], ([], work[1]))[0].append(found)
+        for places, steps in works.values():
+            self.report_work(places, steps)
+
+    def work(self, found: Offload) -> tuple[object, list[Step]] | None:
+        """What identifies the function and where it talks to the database; None where it is not seen to."""
+        kind = self.kind(found.function)
+        member = self.file.project.member(kind)
+        if member is not None:
+            owner = getattr(kind, "owner", None)
+            is_sync = self.file.project.role(owner)[1] == "sync" if owner is not None else True
+            library = getattr(kind, "name", "").partition(".")[0]
+            if member.blocks and is_sync and member.protocol == "plain" and library not in NO_BETTER_WAY:
+                return self.source(found.function), []
+            return None
+        scope = target_scope(self.file, found.function)
+        if scope is None:
+            return None
+        operations = [each for each in self.file.blocking.in_function(scope) if each.decisive]
+        operations = [each for each in operations if each.library not in NO_BETTER_WAY]
+        if not operations:
+            return None
+        first = min(operations, key=lambda each: self.file.span(each.node))
+        return scope, [self.file.step(first.node, f"{described(self.file, first)} is done in a thread")]
+
+    def report_work(self, places: list[Offload], steps: list[Step]) -> None:
+        first = places[0]
+        function: cst.CSTNode = first.function
+        more = [self.file.step(each.call, "handed to a thread here too") for each in places[1:]]
+        has_async = imports(self.file, "sqlalchemy.ext.asyncio") or imports(self.file, "sqlmodel.ext.asyncio")
+        self.report(
+            function,
+            f"`{self.source(function, 40)}` does database work in a thread of `{self.source(first.call.func, 40)}`",
+            why="Every query in flight holds one of a few dozen threads, and waits for one when they are taken",
+            help="use the project's async session (`session.run_sync(…)` runs synchronous ORM code on it)"
+            if has_async
+            else "use an async driver where there is one; keep the thread where there is none",
+            chain=[*steps, *more],
+        )

@@ -1,0 +1,170 @@
+"""ADB401 expire-on-commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from asyncdb_lint.file_context import Repair, names_test
+from asyncdb_lint.finding import Applicability, Severity
+from asyncdb_lint.rule import Rule
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import Class, Instance
+from asyncdb_lint.semantics.origins import Origin, factories, makes_async_factory, origins
+
+if TYPE_CHECKING:
+    from asyncdb_lint.semantics.project import Project
+
+
+class Read(NamedTuple):
+    """A read after commit: in which function of which module, and what."""
+
+    module: str
+    function: str
+    text: str
+
+
+class ExpireOnCommit(Rule):
+    """An async session that forgets its objects at commit, in a project that reads them afterwards.
+
+    ## What it flags
+
+    `async_sessionmaker(engine)`, `sessionmaker(engine, class_=AsyncSession)` or `AsyncSession(engine)` without
+    `expire_on_commit=False`, where a function of the project commits such a session and then reads an attribute of
+    an object that it added or loaded (or returns it from a route) without a refresh. The session is followed to
+    its factory through dependencies and helpers; where that cannot be done, the project must have only this one.
+
+    ## Why it is bad
+
+    `commit()` expires every object. The next attribute read wants to load it again, outside of any `await`, and
+    raises `MissingGreenlet: greenlet_spawn has not been called`, or `DetachedInstanceError` after the session closed.
+
+    ## Good
+
+    ```python
+    from sqlalchemy.ext.asyncio import async_sessionmaker
+
+    factory = async_sessionmaker(expire_on_commit=False)
+
+    async def create(user) -> int:
+        async with factory() as session:
+            session.add(user)
+            await session.commit()
+            return user.id
+    ```
+
+    ## Bad
+
+    ```python
+    from sqlalchemy.ext.asyncio import async_sessionmaker
+
+    factory = async_sessionmaker()
+
+    async def create(user) -> int:
+        async with factory() as session:
+            session.add(user)
+            await session.commit()
+            return user.id
+    ```
+
+    ## When to ignore
+
+    When the reads are refreshed in a way that the linter cannot see. The fix is unsafe because a query after the
+    commit then no longer overwrites what the session's objects hold: use `refresh()` or `populate_existing`
+    where another transaction's changes must be seen.
+
+    ## Source
+
+    SQLAlchemy, "Asynchronous I/O (asyncio)", preventing implicit IO when using AsyncSession.
+    """
+
+    code = "ADB401"
+    name = "expire-on-commit"
+    severity = Severity.WARNING
+    fix = Applicability.UNSAFE
+    holds_for = {"sqlalchemy": ">=1.4"}
+    triggers = (b"sessionmaker", b"AsyncSession(")
+
+    def visit_Call(self, call: cst.Call) -> None:
+        expr = self.file.model.exprs.get(call)
+        if self.file.is_test or not isinstance(expr, ex.Call) or not self.makes_sessions(expr):
+            return
+        if any(keyword in ("expire_on_commit", "*", "**") for keyword, _ in expr.keywords) or self.is_configured(call):
+            return
+        held = next((each.index for each in self.file.model.bindings if each.value is call), None)
+        read = self.read_after_commit(Origin(self.file.model.name, expr, held))
+        if read is None:
+            return
+        name = self.source(call.func)
+        where = f"`{read.function}`" if read.module == self.file.model.name else f"`{read.function}` of `{read.module}`"
+        self.report(
+            call.func,
+            f"`{name}` makes sessions that expire their objects at commit, and {where} does `{read.text}` after one",
+            why="Reading an expired attribute loads it outside of any `await`: MissingGreenlet",
+            help="write `expire_on_commit=False`, or refresh the object after the commit",
+            repair=self.repair(call),
+        )
+
+    def makes_sessions(self, expr: ex.Call) -> bool:
+        """Whether a call makes an async factory, or an async session itself (not a project's class of its own)."""
+        called = self.file.kind_of(expr.func)
+        if not isinstance(called, Class) or ":" in called.name:
+            return False
+        if makes_async_factory(self.file.project, self.file.model.name, expr):
+            return True
+        return self.file.project.role(Instance(called.name)) == ("session", "async")
+
+    def is_configured(self, call: cst.Call) -> bool:
+        """Whether the factory is configured later on."""
+        assignment = self.parent(call)
+        targets = assignment.targets if isinstance(assignment, cst.Assign) else ()
+        bindings = [self.file.model.targets.get(each.target) for each in targets]
+        uses = [use for binding in bindings if binding is not None for use in binding.uses]
+        parents = (self.parent(use) for use in uses)
+        return any(isinstance(each, cst.Attribute) and each.attr.value == "configure" for each in parents)
+
+    def read_after_commit(self, made: Origin) -> Read | None:
+        """A read of an object of these sessions after a commit."""
+        project, unfollowed = self.file.project, None
+        for module, summary in project.modules.items():
+            if names_test(module):
+                continue
+            for function in summary.functions.values():
+                for session, text in function.reads_after_commit:
+                    if project.role(project.kind(module, session)) != ("session", "async"):
+                        continue
+                    found = origins(project, module, session)
+                    read = Read(module, function.qualname, text)
+                    if found is None:
+                        unfollowed = unfollowed or read
+                    elif made in found:
+                        return read
+        return unfollowed if unfollowed is not None and application(project) == {made} else None
+
+    @staticmethod
+    def repair(call: cst.Call) -> Repair:
+        argument = cst.Arg(
+            cst.Name("False"), keyword=cst.Name("expire_on_commit"),
+            equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
+        )  # fmt: skip
+        args = list(call.args)
+        if args:
+            last = args[-1]
+            args[-1] = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+            if isinstance(last.comma, cst.Comma):  # one argument a line: the new one stands like the last
+                before = args[-2].comma if len(args) > 1 else last.comma
+                args[-1] = last.with_changes(comma=before)
+                argument = argument.with_changes(comma=last.comma)
+            elif not isinstance(last.whitespace_after_arg, cst.SimpleWhitespace):
+                args[-1] = last.with_changes(
+                    comma=args[-2].comma if len(args) > 1 else cst.Comma(), whitespace_after_arg=cst.SimpleWhitespace("")
+                )
+                argument = argument.with_changes(whitespace_after_arg=last.whitespace_after_arg)
+        mended = call.with_changes(args=[*args, argument])
+        return Repair(Applicability.UNSAFE, "Add `expire_on_commit=False`", ((call, mended),))
+
+
+def application(project: Project) -> set[Origin]:
+    """The async factories of the project outside of its tests."""
+    return {each for each in factories(project) if not names_test(each.module)}

@@ -1,0 +1,87 @@
+"""ADB604 no-pre-ping."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from asyncdb_lint.file_context import Repair
+from asyncdb_lint.finding import Applicability, Severity
+from asyncdb_lint.rule import Rule
+from asyncdb_lint.rules.engines.rewriting import with_keyword
+from asyncdb_lint.semantics.servers import is_server_code, outlives_call
+
+QUEUE_POOLS = {"QueuePool", "AsyncAdaptedQueuePool"}
+EMBEDDED = {"sqlite", "duckdb"}
+
+
+class NoPrePing(Rule):
+    """A server's pooled engine that never checks whether an idle connection is still alive.
+
+    ## What it flags
+
+    An engine on a database server, with a queue pool and neither `pool_pre_ping` nor `pool_recycle`, in a module
+    that a web application imports. Engines of tests, scripts, migrations and single calls, `NullPool`, SQLite, and
+    engines whose arguments cannot all be seen are left alone.
+
+    ## Why it is bad
+
+    A restart of the database, a failover or a firewall that drops idle connections leaves dead connections in the
+    pool. Each of them fails one request: asyncpg with `InterfaceError: connection is closed`, psycopg with
+    `OperationalError`. `pool_pre_ping=True` replaces a dead connection before it is handed out.
+
+    ## Good
+
+    ```python
+    from fastapi import FastAPI
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    app = FastAPI()
+    engine = create_async_engine("postgresql+asyncpg://app@db/app", pool_pre_ping=True)
+    ```
+
+    ## Bad
+
+    ```python
+    from fastapi import FastAPI
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    app = FastAPI()
+    engine = create_async_engine("postgresql+asyncpg://app@db/app")
+    ```
+
+    ## When to ignore
+
+    When every caller retries, or a proxy in front of the database keeps connections alive. `pool_pre_ping=False`
+    written out says the same.
+
+    ## Source
+
+    SQLAlchemy, "Connection Pooling", "Disconnect Handling - Pessimistic".
+    """
+
+    code = "ADB604"
+    name = "no-pre-ping"
+    severity = Severity.WARNING
+    fix = Applicability.SAFE
+    holds_for = {"sqlalchemy": ">=1.4"}
+    triggers = (b"create_engine", b"create_async_engine")
+
+    def visit_Call(self, call: cst.Call) -> None:
+        engine = self.file.engines.get(call)
+        if engine is None or not engine.is_engine or engine.driver is None or engine.pool not in QUEUE_POOLS:
+            return
+        if engine.driver.dialect in EMBEDDED or not engine.arguments.lacks("pool_pre_ping", "pool_recycle", "pool"):
+            return
+        if not is_server_code(self.file) or not outlives_call(self.file.model, call):
+            return
+        self.report(
+            call.func,
+            f"`{engine.name}` makes a pooled engine that never checks its idle connections",
+            why="After a restart or failover of the database each dead connection in the pool fails one request",
+            help="pass `pool_pre_ping=True`",
+            repair=Repair(
+                Applicability.SAFE,
+                "Check connections before they are used",
+                ((call, with_keyword(call, "pool_pre_ping", cst.Name("True"))),),
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Asks the installed libraries what they are, and writes the answers down as the linter's knowledge."""

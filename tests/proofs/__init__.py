@@ -1,0 +1,1 @@
+"""Proofs: every rule's claim, run on the real libraries and a real PostgreSQL."""
