@@ -40,8 +40,8 @@ def check(model: Model, content: bytes, project: Project, task: Task) -> Checked
             apply(rule_class(context), by_name)
         except Exception:
             crashes.append(f"{rule_class.code} on {model.path}: {traceback.format_exc()}")
-    findings, suppressed = settle(model, context, task)
-    return Checked(model.name, sorted(findings), suppressed, sorted(project.wanted), crashes)
+    settled = settle(context.findings, model.module, content.decode(), model.path, task.codes)
+    return Checked(model.name, sorted(settled.findings), settled.suppressed, sorted(project.wanted), crashes)
 
 
 def apply(rule: Rule, nodes: Mapping[str, Sequence[cst.CSTNode]]) -> None:

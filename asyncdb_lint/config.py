@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
+
+from asyncdb_lint.errors import UsageProblem
 
 DEFAULT_EXCLUDE = (
     ".bzr", ".direnv", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".svn",
     ".tox", ".venv", "__pypackages__", "_build", "build", "dist", "node_modules", "site-packages", "venv",
 )  # fmt: skip
+OWN_FILE = "asyncdb-lint.toml"
+SELECTORS = ("select", "extend-select", "ignore")
 
 
 class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -32,3 +41,168 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     concurrency: int | None = None
     sqlalchemy_version: str | None = None
     cache_dir: str | None = None
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """Settings with the folder that their globs are relative to, and the file that they came from."""
+
+    settings: Settings
+    base: Path
+    file: Path | None = None
+
+
+def load(
+    paths: Sequence[Path],
+    overrides: Mapping[str, object],
+    *,
+    configs: Sequence[str] = (),
+    isolated: bool = False,
+) -> Loaded:
+    """The settings for a run over `paths`: the nearest settings file, then `--config`, then other options.
+
+    `configs` are the values of `--config`: a file, or `KEY=VALUE` in TOML. `overrides` are options by their
+    settings name; None stands for an option that was not given. Raises `UsageProblem`.
+    """
+    pairs = [config for config in configs if is_pair(config)]
+    files = [Path(config) for config in configs if not is_pair(config)]
+    if len(files) > 1:
+        raise UsageProblem("--config takes one file; the others must be KEY=VALUE")
+    if isolated and files:
+        raise UsageProblem("--isolated leaves settings files aside: it cannot be used with --config FILE")
+    start = Path(os.path.abspath(paths[0])) if paths else Path.cwd()
+    file = files[0] if files else None if isolated else nearest_file(start)
+    table = read_table(file) if file is not None else {}
+    check(table, lambda key: place_of(file, key) if file is not None else "")
+    for pair in pairs:
+        given = read_pair(pair)
+        check(given, lambda _, pair=pair: f"--config {pair!r}: ")  # type: ignore[misc]
+        table.update(given)
+    table.update({key: value for key, value in overrides.items() if value is not None})
+    check(table, lambda key: f"--{key}: ")
+    base = Path(os.path.abspath(file)).parent if file is not None else Path.cwd()
+    return Loaded(convert(table), base, file)
+
+
+def is_pair(config: str) -> bool:
+    """Whether a `--config` value is a setting and not a file."""
+    return re.match(r"[\w.-]+\s*=", config) is not None and not Path(config).exists()
+
+
+def nearest_file(start: Path) -> Path | None:
+    """The first `asyncdb-lint.toml`, or `pyproject.toml` with our table, at or above a path."""
+    folder = start if start.is_dir() else start.parent
+    for each in (folder, *folder.parents):
+        own, shared = each / OWN_FILE, each / "pyproject.toml"
+        if own.is_file():
+            return own
+        if shared.is_file() and b"asyncdb-lint" in shared.read_bytes() and "asyncdb-lint" in tool_table(shared):
+            return shared
+    return None
+
+
+def tool_table(file: Path) -> dict[str, Any]:
+    """The `[tool]` table of a `pyproject.toml`."""
+    tool = parse_toml(file).get("tool", {})
+    return tool if isinstance(tool, dict) else {}
+
+
+def read_table(file: Path) -> dict[str, Any]:
+    """Our settings in a file, as written."""
+    if file.name == "pyproject.toml":
+        table = tool_table(file).get("asyncdb-lint", {})
+    else:
+        table = parse_toml(file)
+    if not isinstance(table, dict):
+        raise UsageProblem(f"{place_of(file, 'asyncdb-lint')}`tool.asyncdb-lint` must be a table")
+    return dict(table)
+
+
+def parse_toml(file: Path) -> dict[str, Any]:
+    """A TOML file. Raises `UsageProblem` with line and column."""
+    import tomllib
+
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        raise UsageProblem(f"{file}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageProblem(f"{file}: is not UTF-8, as TOML must be") from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"^(.*?) \(at line (\d+), column (\d+)\)$", str(error))
+        if found:
+            raise UsageProblem(f"{file}:{found[2]}:{found[3]}: {found[1]}") from error
+        raise UsageProblem(f"{file}: {error}") from error
+
+
+def read_pair(pair: str) -> dict[str, Any]:
+    """One `--config KEY=VALUE`."""
+    import tomllib
+
+    try:
+        table = tomllib.loads(pair)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageProblem(f"--config {pair!r}: {error}; text values need quotes, as in TOML") from error
+    return table
+
+
+def check(table: Mapping[str, Any], place: Any) -> None:
+    """Raise `UsageProblem` at the first unknown key, wrong type, unknown rule or unusable value."""
+    known = [field.encode_name for field in msgspec.structs.fields(Settings)]
+    for key, value in table.items():
+        if key not in known:
+            close = difflib.get_close_matches(key.replace("_", "-"), known, 1, 0.6)
+            hint = f" (did you mean `{close[0]}`?)" if close else ""
+            raise UsageProblem(f"{place(key)}unknown setting `{key}`{hint}")
+        try:
+            msgspec.convert({key: value}, Settings)
+        except msgspec.ValidationError as error:
+            raise UsageProblem(f"{place(key)}`{key}`: {explain(key, value, str(error))}") from error
+        check_value(key, value, place(key))
+
+
+def explain(key: str, value: object, error: str) -> str:
+    """A type error in the user's words, with the nearest allowed word where there is a choice."""
+    field = next(field for field in msgspec.structs.fields(Settings) if field.encode_name == key)
+    choices = [each for part in getattr(field.type, "__args__", ()) for each in getattr(part, "__args__", (part,))]
+    words = [each for each in choices if isinstance(each, str)]
+    if words and isinstance(value, str):
+        close = difflib.get_close_matches(value, words, 1, 0.5)
+        hint = f" (did you mean `{close[0]}`?)" if close else ""
+        return f"`{value}` is none of {', '.join(f'`{word}`' for word in words)}{hint}"
+    return error.partition(" - at")[0][0].lower() + error.partition(" - at")[0][1:]
+
+
+def check_value(key: str, value: Any, place: str) -> None:
+    """What types do not say: rules that exist, versions that are versions, counts above zero."""
+    from asyncdb_lint.codes import check_selectors
+
+    selectors = value if key in SELECTORS else ()
+    if key == "per-file-ignores":
+        selectors = [selector for each in value.values() for selector in each]
+    try:
+        check_selectors(selectors)
+    except UsageProblem as problem:
+        raise UsageProblem(f"{place}`{key}`: {problem}") from problem
+    if key == "sqlalchemy-version" and not re.fullmatch(r"\d+\.\d+(\.\w+)*", value):
+        raise UsageProblem(f'{place}`{key}`: `{value}` is not a version such as "2.0" or "2.1.3"')
+    if key in ("max-connections", "processes", "concurrency") and value < 1:
+        raise UsageProblem(f"{place}`{key}`: must be at least 1")
+
+
+def place_of(file: Path, key: str) -> str:
+    """`file:row:column: ` of a key in a settings file, as far as a search can tell."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    start = text.find("asyncdb-lint") if file.name == "pyproject.toml" else 0
+    found = re.compile(rf"^[ \t]*\[?[\w.\"-]*?\"?(?P<key>{re.escape(key)})\"?[ \t]*[=\]]", re.MULTILINE).search(
+        text, max(start - 20, 0)
+    )
+    if found is None:
+        return f"{file}: "
+    at = found.start("key")
+    row = text.count("\n", 0, at) + 1
+    return f"{file}:{row}:{at - (text.rfind(chr(10), 0, at) + 1) + 1}: "
+
+
+def convert(table: Mapping[str, Any]) -> Settings:
+    """A checked table as settings."""
+    return msgspec.convert(dict(table), Settings)

@@ -176,7 +176,16 @@ class _Excludes:
         )
 
 
-_Pattern = tuple[int, bool, re.Pattern[str]]  # its place in the file, whether it ignores, what it matches
+class _Pattern(NamedTuple):
+    """One line of an ignore file: its place there, whether it ignores, what it matches.
+
+    `inside` marks `folder/**`, which means what is in the folder, and for git not the folder itself.
+    """
+
+    place: int
+    ignores: bool
+    regex: re.Pattern[str]
+    inside: bool
 
 
 class _Layer:
@@ -204,9 +213,13 @@ class _Layer:
                     continue
                 bare = line.strip().removeprefix("!").rstrip("/")
                 kind = self.anchored if "/" in bare else self.anywhere
-                kind.insert(0, (index, pattern.include, regex))  # the last pattern that matches decides
+                kind.insert(
+                    0, _Pattern(index, pattern.include, regex, line.rstrip().endswith("/**"))
+                )  # the last pattern that matches decides
         groups = re.compile(r"\(\?P<\w+>")
-        self.any_name = re.compile("|".join(groups.sub("(?:", regex.pattern) for _, _, regex in self.anywhere))
+        self.any_name = re.compile(
+            "|".join(groups.sub("(?:", pattern.regex.pattern) for pattern in self.anywhere)
+        )
 
     def verdict(self, path: str, name: str, is_folder: bool) -> bool | None:
         """True for ignored, False for taken back by a `!` pattern, None when no pattern matches."""
@@ -224,15 +237,17 @@ class _Layer:
         return best[1]
 
 
-def _last_match(patterns: Sequence[_Pattern], path: str, best: tuple[int, bool | None]) -> tuple[int, bool | None]:
+def _last_match(
+    patterns: Sequence[_Pattern], path: str, best: tuple[int, bool | None]
+) -> tuple[int, bool | None]:
     """The last pattern, if it comes after `best`, that means `path` itself and not only a folder above it."""
-    for index, include, regex in patterns:
-        if index <= best[0]:
+    for place, ignores, regex, inside in patterns:
+        if place <= best[0]:
             break
-        match = regex.search(path)
+        match = regex.search(path.rstrip("/") if inside else path)
         # The only group in pathspec's expressions marks the slash after the folder that the pattern means.
         if match is not None and (match.lastindex is None or match.end(match.lastindex) == len(path)):
-            return index, include
+            return place, ignores
     return best
 
 

@@ -9,10 +9,11 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from asyncdb_lint import workers
-from asyncdb_lint.codes import enabled_codes
+from asyncdb_lint.codes import enabled_codes, expand
 from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.finding import Finding, Outcome
@@ -43,12 +44,16 @@ def run(
     paths: Sequence[Path],
     settings: Settings,
     *,
+    base: Path | None = None,
     stdin: tuple[Path, bytes] | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Check the files under `paths` (and `stdin`: a file name and its content) and give what was found."""
-    outcome, _ = inspect(paths, settings, stdin=stdin, jobs=jobs, progress=progress)
+    """Check the files under `paths` (and `stdin`: a file name and its content) and give what was found.
+
+    Globs in `settings` are relative to `base`, by default the working directory.
+    """
+    outcome, _ = inspect(paths, settings, base=base, stdin=stdin, jobs=jobs, progress=progress)
     return outcome
 
 
@@ -56,12 +61,14 @@ def inspect(
     paths: Sequence[Path],
     settings: Settings,
     *,
+    base: Path | None = None,
     stdin: tuple[Path, bytes] | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Outcome, list[Linked]]:
     """`run`, with the linked projects that `fixing` goes on with."""
-    targets = discover(paths, settings)
+    base = base or Path.cwd()
+    targets = discover(paths, settings, base)
     files = [*targets.files, *([stdin[0]] if stdin is not None else [])]
     explicit = {path.as_posix() for path in paths if path.is_file()} | {file.as_posix() for file in files[len(targets.files) :]}
     overrides = {stdin[0].as_posix(): stdin[1]} if stdin is not None else {}
@@ -74,8 +81,27 @@ def inspect(
             outcome.findings += checked.findings
             outcome.suppressed += checked.suppressed
             outcome.crashes += checked.crashes
-    outcome.findings = sorted(set(outcome.findings))
+    outcome.findings = sorted(set(without_ignored(outcome.findings, settings, base)))
     return outcome, projects
+
+
+def without_ignored(findings: list[Finding], settings: Settings, base: Path) -> list[Finding]:
+    """The findings less what `per-file-ignores` takes out; a glob without a slash matches the file's name too."""
+    if not settings.per_file_ignores:
+        return findings
+    ignored = [
+        (glob, {code for selector in selectors for code in expand(selector)})
+        for glob, selectors in settings.per_file_ignores.items()
+    ]
+
+    def is_ignored(finding: Finding) -> bool:
+        path = os.path.relpath(finding.filename, base).replace(os.sep, "/")
+        return any(
+            finding.code in codes and (fnmatch(path, glob) or fnmatch(path, f"{glob}/*") or fnmatch(Path(path).name, glob))
+            for glob, codes in ignored
+        )
+
+    return [finding for finding in findings if not is_ignored(finding)]
 
 
 def by_project(files: Iterable[Path], paths: Sequence[Path]) -> list[tuple[Path, list[Path]]]:
@@ -177,6 +203,3 @@ def check_all(
         crew.link(fresh)
         todo = [module for module in todo if wanted & set(results[module].wanted)]
     return list(results.values())
-
-
-__all__ = ["Finding", "Linked", "inspect", "run"]

@@ -178,11 +178,14 @@ class FileContext:
             )  # fmt: skip
         )
 
-    def fix(self, repair: Repair) -> Fix:
-        """A repair as edits of the file's text."""
-        edits = edits_for(
-            self.model.module, repair.replacements, repair.add_imports, repair.remove_unused, self.positions
-        )
+    def fix(self, repair: Repair) -> Fix | None:
+        """A repair as edits of the file's text; None for one that cannot be made where its nodes stand."""
+        try:
+            edits = edits_for(
+                self.model.module, repair.replacements, repair.add_imports, repair.remove_unused, self.positions
+            )
+        except ValueError:
+            return None
         return Fix(repair.applicability, repair.message, edits)
 
 

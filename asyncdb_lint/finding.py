@@ -83,7 +83,8 @@ class Outcome(msgspec.Struct):
     """What a whole run came to.
 
     `suppressed` counts findings that ignore comments silenced, `fixed` those that were repaired; `diffs` show
-    repairs that were not written; `crashes` are tracebacks of our own mistakes, one for each rule and file.
+    repairs that were not written; `crashes` are tracebacks of our own mistakes, one for each rule and file,
+    `problems` lines for the user (a file that could not be written), `stdout` the repaired standard input.
     """
 
     findings: list[Finding]
@@ -92,4 +93,6 @@ class Outcome(msgspec.Struct):
     fixed: int = 0
     diffs: list[str] = []
     crashes: list[str] = []
+    problems: list[str] = []
+    stdout: bytes | None = None
 

@@ -7,6 +7,7 @@ text, `repair` repeats that until nothing is left to mend and drops fixes that d
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -157,6 +158,7 @@ def repair(
     when its finding is gone afterwards and no other came, a syntax error (ADB002) included; otherwise it is
     dropped and the others are kept. `unsafe` takes unsafe fixes too.
     """
+    check = functools.cache(check)  # what was tried alone is often what is kept
     current = _State(text, check(text) if findings is None else findings, frozenset())
     fixed: list[Finding] = []
     dropped: list[Finding] = []

@@ -56,10 +56,12 @@ def _upwards(folder: Path) -> Dependencies:
     ranges: dict[str, str] = {}
     for current in (folder.absolute(), *folder.absolute().parents):
         found = _dependencies(current)
-        ranges.update(
-            (name, text) for name, text in found.ranges.items() if name not in ranges and name not in pins
-        )
-        pins.update((name, version) for name, version in found.pins.items() if name not in pins)
+        for name, version in found.pins.items():
+            # A workspace's lock is true of its members; the pin of an unrelated neighbour is not.
+            if name not in pins and (name not in ranges or _admits(ranges[name], version)):
+                pins[name] = version
+        for name, wanted in found.ranges.items():
+            ranges.setdefault(name, wanted)
         if (current / ".git").exists():
             break
     return Dependencies(pins, ranges)
@@ -234,6 +236,16 @@ def _known_line(version: str) -> str:
         return NEWEST
     lines = [line for line in KNOWN if Version(line).release <= found.release[:2]]
     return lines[0] if lines else min(KNOWN)
+
+
+def _admits(wanted: str, version: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion
+
+    try:
+        return SpecifierSet(wanted).contains(version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return True
 
 
 def _newest_admitted(wanted: str) -> str:

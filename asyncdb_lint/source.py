@@ -113,7 +113,9 @@ class SourceFile:
         """The text of `data` by Python's rules: byte order mark, PEP 263 comment, else UTF-8."""
         bom = data.startswith(UTF8_BOM)
         try:
-            encoding = _declared_encoding(data) if bom or b"coding" in b"".join(_first_lines(data)) else "utf-8"
+            encoding = (
+                _declared_encoding(data) if bom or b"coding" in b"".join(_first_lines(data)) else "utf-8"
+            )
         except SyntaxError as error:
             return cls(path, "", bom=bom, problem=unreadable(path, f"{error.msg}", help=_SAVE_AS_UTF8))
         body = data[len(UTF8_BOM) :] if bom else data
@@ -160,7 +162,8 @@ _SAVE_AS_UTF8 = "save the file as UTF-8, or name its encoding in the first line:
 
 
 def _first_lines(data: bytes) -> list[bytes]:
-    return data[:4096].splitlines(keepends=True)[:2]  # a comment further along than this is not about encoding
+    head = data[:4096]  # a comment further along than this is not about encoding
+    return head.splitlines(keepends=True)[:2]
 
 
 def _declared_encoding(data: bytes) -> str:
@@ -283,3 +286,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report to a new or existing file. Raises `UsageProblem` when that cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageProblem(f"cannot write {path}: {error.strerror or error}") from error

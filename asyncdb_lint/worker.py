@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from asyncdb_lint.semantics.model import Model
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.semantics.summary import ModuleSummary
+
+
+RECURSION_LIMIT = 10_000  # libcst renders nested expressions recursively, several frames a level
 
 
 class Task(msgspec.Struct):
@@ -44,6 +48,7 @@ class Worker:
     """Trees stay here between the two calls: they are large, and summaries are not."""
 
     def __init__(self, task: Task) -> None:
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
         self.task = task
         self.models: dict[str, Model] = {}
         self.contents: dict[str, bytes] = {}
@@ -53,7 +58,7 @@ class Worker:
     def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
         """Parse and summarise; a file that cannot be read or parsed is remembered as a finding."""
         from asyncdb_lint.semantics.builder import build
-        from asyncdb_lint.source import SourceFile
+        from asyncdb_lint.source import SourceFile, unreadable
 
         summaries = []
         for name in modules:
@@ -63,7 +68,11 @@ class Worker:
             if isinstance(tree, Finding):
                 self.problems[name] = tree
                 continue
-            model = build(tree, name, path, is_package=name in self.task.packages)
+            try:
+                model = build(tree, name, path, is_package=name in self.task.packages)
+            except RecursionError:
+                self.problems[name] = unreadable(path, "nested too deeply to be followed")
+                continue
             self.models[name] = model
             self.contents[name] = source.text.encode()
             summaries.append(model.summary)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from asyncdb_lint import discovery
 from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.errors import UsageProblem
@@ -39,7 +38,9 @@ def found(root: Path, *paths: str, settings: Settings | None = None) -> list[str
 def git(root: Path, *arguments: str) -> list[str]:
     # Settings of the machine, such as a global ignore file, are not the project's.
     quiet = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(["git", *arguments], cwd=root, env=quiet, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, env=quiet, capture_output=True, text=True, check=True
+    )
     return done.stdout.splitlines()
 
 
@@ -49,7 +50,7 @@ def git(root: Path, *arguments: str) -> list[str]:
 def test_python_files_in_order_and_nothing_else(tmp_path: Path) -> None:
     tree(tmp_path, "b.py", "a/z.py", "a/stub.pyi", "a/note.txt", "a-b/x.py", "script", "d.py/in.py")
 
-    assert ["a-b/x.py", "a/z.py", "b.py", "d.py/in.py"] == sorted(found(tmp_path))
+    assert sorted(found(tmp_path)) == ["a-b/x.py", "a/z.py", "b.py", "d.py/in.py"]
     assert found(tmp_path) == found(tmp_path)
     assert all(file.is_absolute() for file in discover([tmp_path], Settings(), tmp_path).files)
 
@@ -57,14 +58,14 @@ def test_python_files_in_order_and_nothing_else(tmp_path: Path) -> None:
 def test_a_file_named_twice_counts_once(tmp_path: Path) -> None:
     tree(tmp_path, "a/x.py", "a/y.py")
 
-    assert ["a/x.py", "a/y.py"] == found(tmp_path, "a/x.py", "a", "a/../a/x.py", ".")
+    assert found(tmp_path, "a/x.py", "a", "a/../a/x.py", ".") == ["a/x.py", "a/y.py"]
 
 
 def test_named_files_are_taken_whatever_they_are_called(tmp_path: Path) -> None:
     tree(tmp_path, "script", "build/x.py", "x.pyi")
     (tmp_path / ".gitignore").write_text("script\n")
 
-    assert ["build/x.py", "script", "x.pyi"] == found(tmp_path, "script", "build/x.py", "x.pyi")
+    assert found(tmp_path, "script", "build/x.py", "x.pyi") == ["build/x.py", "script", "x.pyi"]
 
 
 def test_a_path_that_does_not_exist_is_wrong_use(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_what_is_neither_file_nor_folder_is_wrong_use(tmp_path: Path) -> None:
 
     with pytest.raises(UsageProblem, match="neither a file nor a folder"):
         discover([tmp_path / "pipe.py"], Settings(), tmp_path)
-    assert [] == found(tmp_path)
+    assert found(tmp_path) == []
 
 
 def test_an_unreadable_folder_is_one_finding_and_the_rest_goes_on(
@@ -91,7 +92,7 @@ def test_an_unreadable_folder_is_one_finding_and_the_rest_goes_on(
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr(discovery.os, "scandir", guarded)
+    monkeypatch.setattr(os, "scandir", guarded)
     result = discover([tmp_path], Settings(), tmp_path)
 
     assert [tmp_path / "open" / "y.py"] == result.files
@@ -107,7 +108,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     result = discover([tmp_path], Settings(), tmp_path)
     (tmp_path / "closed").chmod(0o755)
 
-    assert [1, 1] == [len(result.files), len(result.problems)]
+    assert [len(result.files), len(result.problems)] == [1, 1]
 
 
 # Links
@@ -118,9 +119,9 @@ def test_folder_links_are_not_followed_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "pkg" / "again").symlink_to(tmp_path)
     (tmp_path / "alias").symlink_to(tmp_path / "pkg")
 
-    assert ["pkg/x.py"] == found(tmp_path)
-    assert ["alias/x.py"] == found(tmp_path, "alias")
-    assert 1 == len(found(tmp_path, "alias", "pkg"))
+    assert found(tmp_path) == ["pkg/x.py"]
+    assert found(tmp_path, "alias") == ["alias/x.py"]
+    assert len(found(tmp_path, "alias", "pkg")) == 1
 
 
 def test_file_links_count_once_under_the_real_name(tmp_path: Path) -> None:
@@ -130,15 +131,15 @@ def test_file_links_count_once_under_the_real_name(tmp_path: Path) -> None:
     (tmp_path / "c.py").symlink_to(tmp_path / "elsewhere" / "y.txt")
     (tmp_path / "broken.py").symlink_to(tmp_path / "gone")
 
-    assert ["b.py", "pkg/x.py"] == found(tmp_path)
-    assert ["pkg/x.py"] == found(tmp_path, "a.py", "pkg/x.py")
+    assert found(tmp_path) == ["b.py", "pkg/x.py"]
+    assert found(tmp_path, "a.py", "pkg/x.py") == ["pkg/x.py"]
 
 
 def test_a_link_to_itself_is_wrong_use_when_named(tmp_path: Path) -> None:
     (tmp_path / "loop.py").symlink_to("loop.py")
     (tmp_path / "loop").symlink_to("loop")
 
-    assert [] == found(tmp_path)
+    assert found(tmp_path) == []
     with pytest.raises(UsageProblem, match=r"loop\.py cannot be read: Too many levels of symbolic links"):
         discover([tmp_path / "loop.py"], Settings(), tmp_path)
 
@@ -173,37 +174,40 @@ def test_excludes(tmp_path: Path, pattern: str, left: list[str]) -> None:
 def test_usual_folders_are_left_out_unless_named(tmp_path: Path) -> None:
     tree(tmp_path, "x.py", ".venv/lib/y.py", "node_modules/z.py", "a/__pypackages__/w.py")
 
-    assert ["x.py"] == found(tmp_path)
-    assert [".venv/lib/y.py"] == found(tmp_path, ".venv")
-    assert 4 == len(found(tmp_path, settings=Settings(exclude=())))
+    assert found(tmp_path) == ["x.py"]
+    assert found(tmp_path, ".venv") == [".venv/lib/y.py"]
+    assert len(found(tmp_path, settings=Settings(exclude=()))) == 4
 
 
 def test_force_exclude_is_for_named_files_too(tmp_path: Path) -> None:
     tree(tmp_path, "build/lib/x.py", "y.py")
     forced = Settings(force_exclude=True)
 
-    assert ["y.py"] == found(tmp_path, "build/lib/x.py", "build/lib", "y.py", settings=forced)
-    assert ["build/lib/x.py", "y.py"] == found(tmp_path, "build/lib/x.py", "y.py")
+    assert found(tmp_path, "build/lib/x.py", "build/lib", "y.py", settings=forced) == ["y.py"]
+    assert found(tmp_path, "build/lib/x.py", "y.py") == ["build/lib/x.py", "y.py"]
 
 
 def test_folders_above_the_settings_do_not_exclude(tmp_path: Path) -> None:
     base = tmp_path / "build" / "project"
     tree(base, "x.py")
 
-    assert ["x.py"] == found(base, "x.py", settings=Settings(force_exclude=True))
+    assert found(base, "x.py", settings=Settings(force_exclude=True)) == ["x.py"]
 
 
 # Ignore files
 
 NAMES = ["a", "b", "a.py", "b.py", "c.py"]
 PATTERNS = [
-    "a", "b/", "/a", "/a/", "*.py", "!a.py", "!b.py", "!a/", "!*/", "*", "a/*", "!a/b", "a/**", "**/b", "a/**/b.py",
-    "# a", "", "\\#x", "!c.py", "/*.py", "[ab].py", "?.py", "b/a.py", "!/b/", "**", "**/", "a/b/", "[", "  ", "c.py  ",
-]  # fmt: skip
+    *("a", "b/", "/a", "/a/", "*.py", "!a.py", "!b.py", "!a/", "!*/", "*", "a/*", "!a/b", "a/**", "**/b"),
+    *("a/**/b.py", "# a", "", "\\#x", "!c.py", "/*.py", "[ab].py", "?.py", "b/a.py", "!/b/", "**", "**/"),
+    *("a/b/", "[", "  ", "c.py  "),
+]
 
 
 @needs_git
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     outer=st.lists(st.sampled_from(PATTERNS), max_size=5),
     inner=st.lists(st.sampled_from(PATTERNS), max_size=3),
@@ -219,7 +223,9 @@ def test_git_says_the_same(
 ) -> None:
     root = tmp_path_factory.mktemp("repository")
     git(root, "init", "-q")
-    files = [f"{one}{two}{name}" for one in ("", "a/", "b/") for two in ("", "a/", "b/") for name in NAMES[2:]]
+    files = [
+        f"{one}{two}{name}" for one in ("", "a/", "b/") for two in ("", "a/", "b/") for name in NAMES[2:]
+    ]
     tree(root, *dict.fromkeys(files))
     for place, lines in ((".gitignore", outer), ("a/.gitignore", inner), (".git/info/exclude", exclude)):
         (root / place).write_bytes(newline.join(lines).encode())
@@ -234,30 +240,32 @@ def test_ignore_files_above_the_given_folder_count(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("out/\n")
     (tmp_path / "pkg" / ".gitignore").write_text("/sub/x.py\n")
 
-    assert ["pkg/sub/y.py"] == found(tmp_path, "pkg/sub")
-    assert ["out/x.py", "out/y.py"] == found(tmp_path, "out")  # asked for by name
-    assert 4 == len(found(tmp_path, settings=Settings(respect_gitignore=False)))
+    assert found(tmp_path, "pkg/sub") == ["pkg/sub/y.py"]
+    assert found(tmp_path, "out") == ["out/x.py", "out/y.py"]  # asked for by name
+    assert len(found(tmp_path, settings=Settings(respect_gitignore=False))) == 4
 
 
 def test_an_ignore_file_that_cannot_be_read_ignores_nothing(tmp_path: Path) -> None:
     tree(tmp_path, "x.py")
     (tmp_path / ".gitignore").mkdir()
 
-    assert ["x.py"] == found(tmp_path)
+    assert found(tmp_path) == ["x.py"]
 
 
 def test_pathspec_is_only_imported_for_patterns(tmp_path: Path) -> None:
     tree(tmp_path, "x.py", "sub/y.py")
     (tmp_path / ".gitignore").write_text("# nothing\n\n")
-    script = (
-        "import pathlib, sys; from asyncdb_lint.discovery import discover; from asyncdb_lint.config import Settings;"
-        "root = pathlib.Path(sys.argv[1]); print(len(discover([root], Settings(), root).files), 'pathspec' in sys.modules)"
-    )
+    script = """if True:
+        import pathlib, sys
+        from asyncdb_lint.config import Settings
+        from asyncdb_lint.discovery import project_files
+        print(len(project_files(pathlib.Path(sys.argv[1]), Settings())), "pathspec" in sys.modules)
+    """
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
     )
 
-    assert "2 False" == done.stdout.strip()
+    assert done.stdout.strip() == "2 False"
 
 
 # Roots

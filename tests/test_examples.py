@@ -207,10 +207,9 @@ def test_repaired_shop_on_postgresql(load: Any, postgres: str, driver: str) -> N
     assert asyncio.run(day()) == ({"changed": 1}, 475)
 
 
-def lint(folder: Path, *options: str) -> tuple[int, Counter[str]]:
+def lint(folder: Path) -> tuple[int, Counter[str]]:
     """Exit status, and how often each code was found."""
-    main = "from asyncdb_lint.cli import main; main()"
-    command = [sys.executable, "-c", main, str(folder), "--output-format", "json", "--no-cache", *options]
+    command = [sys.executable, "-m", "asyncdb_lint", "--output-format", "json", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=EXAMPLES.parent)
 
     assert result.returncode in (0, 1), result.stderr

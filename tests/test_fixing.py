@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import libcst as cst
 import libcst.matchers as m
@@ -20,10 +20,16 @@ from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Se
 from asyncdb_lint.fixing import apply, edits_for, repair, unified_diff
 from asyncdb_lint.source import Lines
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
 Node = cst.CSTNode
 
 
-def finding(text: str, code: str, *edits: tuple[int, int, str], safe: bool = True, at: int | None = None) -> Finding:
+def finding(
+    text: str, code: str, *edits: tuple[int, int, str], safe: bool = True, at: int | None = None
+) -> Finding:
     lines = Lines(text)
     place = lines.position(edits[0][0] if at is None else at)
     made = tuple(Edit(lines.position(start), lines.position(end), content) for start, end, content in edits)
@@ -48,11 +54,13 @@ def edited(
     assert not edits or not result.skipped
     assert cst.parse_module(result.text).code == result.text.removesuffix("\r")
     if edits and not replace(cst.parse_module(text)):
-        assert () == edits_for(cst.parse_module(result.text), [], add, remove)
+        assert edits_for(cst.parse_module(result.text), [], add, remove) == ()
     return result.text
 
 
-def calls(name: str, new: Callable[[cst.Call], Node | None]) -> Callable[[cst.Module], list[tuple[Node, Node | None]]]:
+def calls(
+    name: str, new: Callable[[cst.Call], Node | None]
+) -> Callable[[cst.Module], list[tuple[Node, Node | None]]]:
     def pairs(module: cst.Module) -> list[tuple[Node, Node | None]]:
         return [(node, new(node)) for node in m.findall(module, m.Call(m.Name(name)))]  # type: ignore[arg-type]
 
@@ -95,9 +103,13 @@ def test_the_change_is_as_small_as_words_allow() -> None:
 
 def test_a_compound_statement_is_replaced_inside_its_block() -> None:
     def to_async(module: cst.Module) -> list[tuple[Node, Node | None]]:
-        return [(node, node.with_changes(asynchronous=cst.Asynchronous())) for node in m.findall(module, m.With())]  # type: ignore[attr-defined]
+        return [
+            (node, node.with_changes(asynchronous=cst.Asynchronous()))
+            for node in m.findall(module, m.With())
+            if isinstance(node, cst.With)
+        ]
 
-    before = "class A:\n    async def f(self):\n        # why\n\n        with a() as b:  # c\n            b()\n        d()\n"
+    before = "class A:\n    def f(self):\n        # why\n\n        with a() as b:  # c\n            b()\n"
 
     assert before.replace("with", "async with") == edited(before, to_async)
 
@@ -105,12 +117,19 @@ def test_a_compound_statement_is_replaced_inside_its_block() -> None:
 def test_new_blocks_take_the_indentation_and_newlines_of_the_file() -> None:
     def wrap(module: cst.Module) -> list[tuple[Node, Node | None]]:
         return [
-            (node, cst.With([cst.WithItem(cst.Name("t"))], cst.IndentedBlock([node.with_changes(leading_lines=())])))  # type: ignore[attr-defined]
+            (
+                node,
+                cst.With(
+                    [cst.WithItem(cst.Name("t"))], cst.IndentedBlock([node.with_changes(leading_lines=())])
+                ),
+            )
             for node in m.findall(module, m.SimpleStatementLine([m.Expr(m.Call(m.Name("go")))]))
+            if isinstance(node, cst.SimpleStatementLine)
         ]
 
-    assert "if x:\r\n\twith t:\r\n\t\tgo()\r\nelse:\r\n\tpass\r\n" == edited(
-        "if x:\r\n\tgo()\r\nelse:\r\n\tpass\r\n", wrap
+    assert (
+        edited("if x:\r\n\tgo()\r\nelse:\r\n\tpass\r\n", wrap)
+        == "if x:\r\n\twith t:\r\n\t\tgo()\r\nelse:\r\n\tpass\r\n"
     )
 
 
@@ -182,27 +201,42 @@ def test_what_is_imported_is_not_imported_again(text: str) -> None:
         ("x = 1", f"{LINE}\n\nx = 1"),
         ('"""Doc."""\n\nx = 1\n', f'"""Doc."""\n\n{LINE}\n\nx = 1\n'),
         ('"""Doc."""', f'"""Doc."""\n\n{LINE}'),
-        ("#!/bin/python\n# licence\n\n# of x\nx = 1\n", f"#!/bin/python\n# licence\n\n{LINE}\n\n# of x\nx = 1\n"),
+        (
+            "#!/bin/python\n# licence\n\n# of x\nx = 1\n",
+            f"#!/bin/python\n# licence\n\n{LINE}\n\n# of x\nx = 1\n",
+        ),
         ("@a\ndef f(): ...\n", f"{LINE}\n\n@a\ndef f(): ...\n"),
         ("from __future__ import annotations\nx\n", f"from __future__ import annotations\n\n{LINE}\nx\n"),
         ("import os\r\n\r\nx\r\n", f"import os\r\n\r\n{LINE}\r\n\r\nx\r\n"),
         ("import fastapi\nimport zope\n", f"import fastapi\nimport zope\n{LINE}\n"),
-        ("from fastapi import x\nfrom zope import y\n", f"from fastapi import x\n{LINE}\nfrom zope import y\n"),
+        (
+            "from fastapi import x\nfrom zope import y\n",
+            f"from fastapi import x\n{LINE}\nfrom zope import y\n",
+        ),
         ("# licence\nx = 1\n", f"# licence\n{LINE}\n\nx = 1\n"),
         ("\n\n# a\n@b\nclass C: ...\n", f"\n\n{LINE}\n\n# a\n@b\nclass C: ...\n"),
         ("from sqlalchemy.orm import A\n", f"{LINE}\nfrom sqlalchemy.orm import A\n"),
-        ("import sqlalchemy as sa  # c\n\nfrom app import x\n", f"import sqlalchemy as sa  # c\n{LINE}\n\nfrom app import x\n"),
+        (
+            "import sqlalchemy as sa  # c\n\nfrom app import x\n",
+            f"import sqlalchemy as sa  # c\n{LINE}\n\nfrom app import x\n",
+        ),
         ("from . import x\n", f"{LINE}\n\nfrom . import x\n"),
         ("import sqlalchemy", f"import sqlalchemy\n{LINE}"),
         (f"def f():\n    {LINE}\n", f"{LINE}\n\ndef f():\n    {LINE}\n"),
         (f"if TYPE_CHECKING:\n    {LINE}\n", f"{LINE}\n\nif TYPE_CHECKING:\n    {LINE}\n"),
         ("from sqlalchemy.ext.asyncio import *\n", f"from sqlalchemy.ext.asyncio import *\n{LINE}\n"),
         (f"{LINE} as S\n", f"{LINE} as S, AsyncSession\n"),
-        ("from sqlalchemy.ext.asyncio import b, a\n", "from sqlalchemy.ext.asyncio import b, a, AsyncSession\n"),
-        ("from sqlalchemy.ext.asyncio import AsyncEngine, create\n", "from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create\n"),
         (
-            "from sqlalchemy.ext.asyncio import (\n    AsyncEngine,\n    Other,  # why\n)\n",
-            "from sqlalchemy.ext.asyncio import (\n    AsyncEngine,\n    AsyncSession,\n    Other,  # why\n)\n",
+            "from sqlalchemy.ext.asyncio import b, a\n",
+            "from sqlalchemy.ext.asyncio import b, a, AsyncSession\n",
+        ),
+        (
+            "from sqlalchemy.ext.asyncio import AsyncEngine, create\n",
+            "from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create\n",
+        ),
+        (
+            "from sqlalchemy.ext.asyncio import (\n    AsyncEngine,\n    Z,  # why\n)\n",
+            "from sqlalchemy.ext.asyncio import (\n    AsyncEngine,\n    AsyncSession,\n    Z,  # why\n)\n",
         ),
         (
             "from sqlalchemy.ext.asyncio import (\n\tAsyncEngine  # why\n)\n",
@@ -212,9 +246,12 @@ def test_what_is_imported_is_not_imported_again(text: str) -> None:
             "from sqlalchemy.ext.asyncio import A, \\\n    B\n",
             "from sqlalchemy.ext.asyncio import A, \\\n    AsyncSession, B\n",
         ),
-        ("import os; from sqlalchemy.ext.asyncio import A; x\n", "import os; from sqlalchemy.ext.asyncio import A, AsyncSession; x\n"),
+        (
+            "import os; from sqlalchemy.ext.asyncio import A; x\n",
+            "import os; from sqlalchemy.ext.asyncio import A, AsyncSession; x\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_import_is_added_where_a_person_would(before: str, after: str) -> None:
     assert after == edited(before, add=ADD)
 
@@ -237,7 +274,7 @@ def test_modules_and_aliases(item: tuple[str, str | None, str | None], before: s
 def test_several_imports_of_one_module_are_one_line() -> None:
     add = (("b", "y", None), ("b", "x", None), ("a", None, None))
 
-    assert "import a\nfrom b import x, y\n" == edited("", add=add)
+    assert edited("", add=add) == "import a\nfrom b import x, y\n"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +298,7 @@ def test_an_import_goes_only_when_nothing_names_it(before: str, after: str) -> N
 
 
 def test_a_module_import_goes_too() -> None:
-    assert "x\n" == edited("import psycopg2\nx\n", remove=(("psycopg2", ""),))
+    assert edited("import psycopg2\nx\n", remove=(("psycopg2", ""),)) == "x\n"
 
 
 @pytest.mark.parametrize(
@@ -302,14 +339,14 @@ def test_a_shared_edit_is_made_once() -> None:
     one = finding(text, "ADB101", (0, 0, "import x\n"), (2, 3, "1)"), at=0)
     two = finding(text, "ADB101", (0, 0, "import x\n"), (6, 7, "2)"), at=4)
 
-    assert "import x\na(1)\nb(2)\n" == apply(text, [one, two]).text
+    assert apply(text, [one, two]).text == "import x\na(1)\nb(2)\n"
 
 
 def test_a_fix_is_applied_whole_or_not_at_all() -> None:
     text = "abcdefgh\n"
     one, two = finding(text, "ADB101", (4, 5, "X")), finding(text, "ADB102", (4, 6, "Y"), (7, 8, "Z"))
 
-    assert "abcdXfgh\n" == apply(text, [one, two]).text
+    assert apply(text, [one, two]).text == "abcdXfgh\n"
 
 
 @pytest.mark.parametrize("edits", [((0, 3, "X"), (2, 4, "Y")), ((0, 0, "X"), (0, 0, "Y")), ((3, 1, "X"),)])
@@ -325,11 +362,20 @@ def test_a_fix_outside_of_the_text_is_skipped() -> None:
     assert ("abc", [], [one]) == apply("abc", [one])
 
 
-SPANS = st.lists(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4), st.sampled_from(["", "X", "Y\n"])), min_size=1, max_size=3), max_size=8)  # fmt: skip
+SPANS = st.lists(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 4), st.sampled_from(["", "X", "Y\n"])),
+        min_size=1,
+        max_size=3,
+    ),
+    max_size=8,
+)
 
 
 @given(st.text(alphabet="ab \r\n", max_size=34), SPANS)
-def test_untouched_bytes_stay_and_applied_fixes_are_apart(text: str, spans: list[list[tuple[int, int, str]]]) -> None:
+def test_untouched_bytes_stay_and_applied_fixes_are_apart(
+    text: str, spans: list[list[tuple[int, int, str]]]
+) -> None:
     limit = len(text)
     findings = [
         finding(text, f"ADB{100 + i}", *[(min(s, limit), min(s + n, limit), c) for s, n, c in one])
@@ -350,7 +396,7 @@ def test_untouched_bytes_stay_and_applied_fixes_are_apart(text: str, spans: list
         expected = expected[:start] + content + expected[end:]
 
     assert expected == result.text
-    assert all(a[1] <= b[0] for a, b in zip(changes, changes[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(changes))
     assert sorted(findings) == sorted(result.applied + result.skipped)
     assert result == apply(text, findings[::-1])
 
@@ -359,7 +405,7 @@ def test_untouched_bytes_stay_and_applied_fixes_are_apart(text: str, spans: list
 
 
 def checker(*rules: tuple[str, str, str]) -> Callable[[str], list[Finding]]:
-    """Findings for each match of a pattern, with a template as its fix; a text that does not parse is ADB002."""
+    """Findings for each match of a pattern, with a template as its fix; a syntax error is ADB002."""
 
     def check(text: str) -> list[Finding]:
         try:
@@ -376,14 +422,14 @@ def checker(*rules: tuple[str, str, str]) -> Callable[[str], list[Finding]]:
 
 
 def test_a_clean_text_is_left_alone() -> None:
-    assert ("x\n", [], [], []) == repair("x\n", checker(("ADB101", "bad", "good")))
+    assert repair("x\n", checker(("ADB101", "bad", "good"))) == ("x\n", [], [], [])
 
 
 def test_fixes_that_collide_come_one_after_the_other() -> None:
     check = checker(("ADB101", r"bad\(\)", "bad(1)"), ("ADB102", r"f\(bad", "g(bad"))
     result = repair("f(bad())\n", check)
 
-    assert ("g(bad(1))\n", 2, [], []) == (result.text, len(result.fixed), result.remaining, result.dropped)
+    assert (result.text, len(result.fixed), result.remaining, result.dropped) == ("g(bad(1))\n", 2, [], [])
 
 
 @pytest.mark.parametrize(
@@ -393,24 +439,26 @@ def test_only_the_guilty_fix_is_dropped(template: str, why: str) -> None:
     check = checker(("ADB101", "bad", template), ("ADB102", "ugly", "fine"), ("ADB103", "worse", "worst"))
     result = repair("ugly\nbad\nugly\nugly\n", check)
 
-    assert "fine\nbad\nfine\nfine\n" == result.text, why
-    assert ["ADB102"] * 3 == [each.code for each in result.fixed]
-    assert [("ADB101", 2)] == [(each.code, each.location.row) for each in result.dropped]
-    assert [("ADB101", None)] == [(each.code, each.fix) for each in result.remaining]
+    assert result.text == "fine\nbad\nfine\nfine\n", why
+    assert [each.code for each in result.fixed] == ["ADB102"] * 3
+    assert [(each.code, each.location.row) for each in result.dropped] == [("ADB101", 2)]
+    assert [(each.code, each.fix) for each in result.remaining] == [("ADB101", None)]
 
 
 def test_a_dropped_fix_does_not_take_its_likes_with_it() -> None:
-    check = checker(("ADB101", r"bad(?=\n|!)", "good"), ("ADB102", "worse", ""), ("ADB101", r"(?<=# )bad", "worse"))
+    check = checker(
+        ("ADB101", r"bad(?=\n|!)", "good"), ("ADB102", "worse", ""), ("ADB101", r"(?<=# )bad", "worse")
+    )
     result = repair("bad\n# bad\nbad\n", check)
 
-    assert "good\n# good\ngood\n" == result.text or "good\n# bad\ngood\n" == result.text
+    assert result.text == "good\n# good\ngood\n" or result.text == "good\n# bad\ngood\n"
 
 
 def test_unsafe_fixes_only_when_asked_for() -> None:
     check = checker(("ADB109", "bad", "good"))
 
-    assert "bad\n" == repair("bad\n", check).text
-    assert "good\n" == repair("bad\n", check, unsafe=True).text
+    assert repair("bad\n", check).text == "bad\n"
+    assert repair("bad\n", check, unsafe=True).text == "good\n"
 
 
 def test_two_fixes_that_undo_each_other_end() -> None:
@@ -440,8 +488,11 @@ def test_known_findings_save_a_check() -> None:
 @given(st.lists(st.sampled_from(["bad", "ugly", "worse", "x", "broken"]), max_size=12))
 def test_repairing_again_changes_nothing(words: list[str]) -> None:
     check = checker(
-        ("ADB101", r"\bbad\b", "good"), ("ADB102", r"\bugly\b", "bad"), ("ADB103", r"\bworse\b", "ugly"), ("ADB104", "broken", "(")
-    )  # fmt: skip
+        ("ADB101", r"\bbad\b", "good"),
+        ("ADB102", r"\bugly\b", "bad"),
+        ("ADB103", r"\bworse\b", "ugly"),
+        ("ADB104", "broken", "("),
+    )
     once = repair("".join(word + "\n" for word in words), check)
 
     assert once.text == repair(once.text, check).text
@@ -454,16 +505,22 @@ def test_repairing_again_changes_nothing(words: list[str]) -> None:
 
 def test_a_diff_is_git_s() -> None:
     assert (
-        "--- a/app/x.py\n+++ b/app/x.py\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"
-        == unified_diff("app/x.py", "a\nb", "a\nc\n")
+        unified_diff("app/x.py", "a\nb", "a\nc\n")
+        == "--- a/app/x.py\n+++ b/app/x.py\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"
     )
-    assert "" == unified_diff("x.py", "a", "a")
+    assert unified_diff("x.py", "a", "a") == ""
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("a\r\nb\r\n", "a\r\nc\r\n"), ("a\rb\r", "a\rc\r"), ("", "a"), ("a", ""), ("a\n\x0cb\u2028c\n", "a\n\x0cb\u2028d\n")],
+    [
+        ("a\r\nb\r\n", "a\r\nc\r\n"),
+        ("a\rb\r", "a\rc\r"),
+        ("", "a"),
+        ("a", ""),
+        ("a\n\x0cb\u2028c\n", "a\n\x0cb\u2028d\n"),
+    ],
 )
 def test_git_applies_it_to_the_byte(tmp_path: Path, before: str, after: str) -> None:
     (tmp_path / "x.py").write_bytes(before.encode())

@@ -7,17 +7,20 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
+import tempfile
+from typing import TYPE_CHECKING
 
 import libcst as cst
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdb_lint import source
 from asyncdb_lint.errors import UsageProblem
 from asyncdb_lint.finding import Finding, Position
 from asyncdb_lint.source import Lines, SourceFile, newline_of, too_deep, write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def problem(data: bytes) -> Finding:
@@ -59,7 +62,7 @@ def test_bytes_survive_the_round_trip(data: bytes) -> None:
 def test_the_declared_encoding_decides() -> None:
     file = SourceFile.decode("/x.py", b"# coding: latin-1\nx = '\xe9'\n")
 
-    assert ("iso-8859-1", "# coding: latin-1\nx = 'é'\n") == (file.encoding, file.text)
+    assert (file.encoding, file.text) == ("iso-8859-1", "# coding: latin-1\nx = 'é'\n")
     with pytest.raises(UnicodeEncodeError):
         file.encode("x = '€'")
 
@@ -82,7 +85,7 @@ def test_a_byte_that_is_not_utf8_is_named_with_its_place() -> None:
     found = problem("x = 1\r\nyé = '".encode() + b"\xff'\n")
 
     assert ("ADB002", Position(2, 7)) == (found.code, found.location)
-    assert "is not valid utf-8: byte 0xff cannot be decoded" == found.message
+    assert found.message == "is not valid utf-8: byte 0xff cannot be decoded"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_a_file_that_is_gone_is_a_finding(tmp_path: Path) -> None:
 def test_a_syntax_error_has_the_guilty_place(text: str, place: Position | None, message: str) -> None:
     found = problem(text.encode())
 
-    assert "ADB002" == found.code
+    assert found.code == "ADB002"
     assert message in found.message
     assert place in (None, found.location)
 
@@ -165,11 +168,13 @@ def test_deep_nesting_is_a_finding_and_no_crash(text: str, tmp_path: Path) -> No
         [sys.executable, "-c", script, str(tmp_path / "x.py")], capture_output=True, text=True, timeout=60
     )
 
-    assert (0, "nested too deeply to be parsed\n") == (done.returncode, done.stdout)
+    assert (done.returncode, done.stdout) == (0, "nested too deeply to be parsed\n")
 
 
 def test_many_brackets_side_by_side_are_not_deep() -> None:
-    assert too_deep("x = [" + "(1, '(((', [2]), # ((((\n" * 5000 + "]\n" + '"""' + "(" * 999 + '"""\n') is None
+    assert (
+        too_deep("x = [" + "(1, '(((', [2]), # ((((\n" * 5000 + "]\n" + '"""' + "(" * 999 + '"""\n') is None
+    )
 
 
 def test_as_deep_as_python_allows_is_parsed() -> None:
@@ -202,7 +207,7 @@ def test_a_place_outside_the_text_is_refused(place: Position) -> None:
 
 
 def test_the_most_frequent_newline_is_the_file_s_own() -> None:
-    assert ["\n", "\r\n", "\r", "\n"] == [newline_of(text) for text in ("", "a\r\nb\r\nc\n", "a\rb", "a\nb")]
+    assert [newline_of(text) for text in ("", "a\r\nb\r\nc\n", "a\rb", "a\nb")] == ["\n", "\r\n", "\r", "\n"]
 
 
 # Writing
@@ -214,8 +219,8 @@ def test_content_mode_and_nothing_else_in_the_folder(tmp_path: Path) -> None:
     file.chmod(0o754)
     write_atomically(file, b"new\r\n")
 
-    assert b"new\r\n" == file.read_bytes()
-    assert 0o754 == stat.S_IMODE(file.stat().st_mode)
+    assert file.read_bytes() == b"new\r\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o754
     assert [file] == list(tmp_path.iterdir())
 
 
@@ -228,7 +233,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     write_atomically(link, b"new")
 
     assert link.is_symlink()
-    assert "new" == target.read_text()
+    assert target.read_text() == "new"
 
 
 def test_a_read_only_file_is_left_alone(tmp_path: Path) -> None:
@@ -238,7 +243,7 @@ def test_a_read_only_file_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r"cannot write .*x\.py: the file is read-only"):
         write_atomically(file, b"new")
 
-    assert "old" == file.read_text()
+    assert file.read_text() == "old"
 
 
 @pytest.mark.parametrize("call", ["mkstemp", "fsync", "replace", "chmod"])
@@ -252,12 +257,12 @@ def test_a_failed_write_loses_nothing(
     def fail(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(source.tempfile if call == "mkstemp" else source.os, call, fail)
+    monkeypatch.setattr(tempfile if call == "mkstemp" else os, call, fail)
     with pytest.raises(UsageProblem, match=os.strerror(code)):
         write_atomically(file, b"new")
     monkeypatch.undo()
 
-    assert "old" == file.read_text()
+    assert file.read_text() == "old"
     assert [file] == list(tmp_path.iterdir())
 
 
@@ -265,18 +270,18 @@ def test_a_failed_write_loses_nothing(
 def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.py"
     file.write_text("old")
-    real = source.tempfile.mkstemp
+    real = tempfile.mkstemp
 
-    def on_a_full_disk(**options: str) -> tuple[int, str]:
-        handle, name = real(**options)
+    def on_a_full_disk(prefix: str, dir: str) -> tuple[int, str]:
+        handle, name = real(prefix=prefix, dir=dir)
         os.dup2(os.open("/dev/full", os.O_WRONLY), handle)
         return handle, name
 
-    monkeypatch.setattr(source.tempfile, "mkstemp", on_a_full_disk)
+    monkeypatch.setattr(tempfile, "mkstemp", on_a_full_disk)
     with pytest.raises(UsageProblem, match="No space left on device"):
         write_atomically(file, b"new" * 100_000)
 
-    assert "old" == file.read_text()
+    assert file.read_text() == "old"
     assert [file] == list(tmp_path.iterdir())
 
 
@@ -287,9 +292,9 @@ def test_an_interrupt_in_the_middle_loses_nothing(tmp_path: Path, monkeypatch: p
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(source.os, "fsync", interrupt)
+    monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_atomically(file, b"new")
 
-    assert "old" == file.read_text()
+    assert file.read_text() == "old"
     assert [file] == list(tmp_path.iterdir())

@@ -27,6 +27,9 @@ RELEASES = {
     "close", "close_all", "closeall", "dispose", "remove", "reset", "invalidate", "putconn", "__exit__", "drain",
 }  # fmt: skip
 OWN_RULES = {"psycopg2.extras.wait_select"}  # told by ADB108
+HAND_THROUGH = {
+    "contextlib.closing", "contextlib.ExitStack.enter_context", "contextlib.AsyncExitStack.enter_context", "typing.cast",
+}  # fmt: skip
 CONSUMERS = {f"builtins.{name}" for name in ("list", "tuple", "set", "sorted", "next", "dict", "any", "all", "sum")}
 
 
@@ -217,6 +220,8 @@ class Blocking:
                 return None
             if role:
                 return self.origin(node.func.value)
+        if getattr(self.file.kind(node.func), "name", "") in HAND_THROUGH and node.args:
+            return self.origin(node.args[-1].value)
         sources: list[cst.BaseExpression] = [node.func, *(arg.value for arg in node.args)]
         for source in sources:
             if self.file.role(source)[0] in FACTORIES:

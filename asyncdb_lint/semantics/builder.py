@@ -127,10 +127,11 @@ class Builder:
 
     def do_AnnAssign(self, node: cst.AnnAssign) -> None:
         annotation = self.annotation(node.annotation, node)
-        value = self.lower(node.value, node) if node.value is not None else None
+        is_alias = isinstance(annotation, ex.Ref) and annotation.name.endswith(".TypeAlias")
+        lower = self.annotation_expr if is_alias else self.lower
+        value = lower(node.value, node) if node.value is not None else None
         if self.scope.what == "class" and isinstance(node.target, cst.Name):
             self.classes[self.scope.qualname].annotations[node.target.value] = annotation
-        is_alias = isinstance(annotation, ex.Ref) and annotation.name.endswith(".TypeAlias")
         if value is not None or not is_alias:
             typed = value if is_alias and value is not None else self.declared(annotation, value)
             self.bind(node.target, typed, node, node.value)

@@ -42,8 +42,8 @@ FIXTURES = {"pytest.fixture", "pytest_asyncio.fixture"}
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
 
 
-def call(project: Project, module: str, expr: ex.Call) -> Kind:
-    """What a call expression gives."""
+def call(project: Project, module: str, expr: ex.Call) -> Kind | None:
+    """What a call expression gives; None while that is being worked out further up."""
     function = project.kind(module, expr.func)
     match function:
         case Class():
@@ -53,7 +53,7 @@ def call(project: Project, module: str, expr: ex.Call) -> Kind:
             if member is not None:
                 return from_member(member, function.owner)
             if ":" in name:
-                return result(project, function)
+                return outcome(project, function)
             return standard(project, module, name, expr)
         case Instance("builtins.lambda", arguments):
             return arguments[0] if arguments else UNKNOWN
@@ -136,7 +136,7 @@ def standard(project: Project, module: str, name: str, expr: ex.Call) -> Kind:
             of = made.of if isinstance(made, Iterator) else UNKNOWN
             return Instance("builtins.lambda", (Manager(of, name.endswith("asynccontextmanager")),))
         case "functools.partial":
-            return Instance("builtins.lambda", (call(project, module, ex.Call(first)),))
+            return Instance("builtins.lambda", (call(project, module, ex.Call(first)) or UNKNOWN,))
         case "contextlib.AsyncExitStack.enter_async_context":
             return Coroutine(containers.entered(project, project.kind(module, first), True))
         case "contextlib.AsyncExitStack.enter_context" | "contextlib.ExitStack.enter_context":
@@ -159,15 +159,21 @@ def standard(project: Project, module: str, name: str, expr: ex.Call) -> Kind:
 
 def result(project: Project, function: Function) -> Kind:
     """What calling a project function gives, after its decorators."""
+    return outcome(project, function) or UNKNOWN
+
+
+def outcome(project: Project, function: Function) -> Kind | None:
+    """The same; None where it only calls itself."""
     found = project.function(function.name)
     if found is None:
         return UNKNOWN
     module, summary = found
-    kind = project.remember((module.name, f"result {summary.qualname}"), lambda: returned(project, module, summary))
-    return kind if kind is not None else UNKNOWN
+    return project.remember(
+        (module.name, f"result {summary.qualname}"), lambda: returned(project, module, summary)
+    )
 
 
-def returned(project: Project, module: ModuleSummary, summary: FunctionSummary) -> Kind:
+def returned(project: Project, module: ModuleSummary, summary: FunctionSummary) -> Kind | None:
     """What the function's body gives, else what its annotation says."""
     declared = project.kind(module.name, ex.Typed(summary.annotation)) if summary.annotation is not None else UNKNOWN
     if summary.is_generator:
@@ -176,7 +182,10 @@ def returned(project: Project, module: ModuleSummary, summary: FunctionSummary) 
         if isinstance(of, (Unknown, Constant)) and isinstance(declared, (Iterator, Manager)):
             made = declared
     else:
-        value = project.join(project.evaluate(module.name, each) for each in summary.returns) or UNKNOWN
+        value = project.join(project.evaluate(module.name, each) for each in summary.returns)
+        if value is None and summary.returns and isinstance(declared, Unknown):
+            return None
+        value = value or UNKNOWN
         if isinstance(value, (Unknown, Constant)) and not isinstance(declared, Unknown):
             value = declared
         made = Coroutine(value) if summary.is_async else value

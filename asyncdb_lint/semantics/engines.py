@@ -52,6 +52,10 @@ MAKERS = {
 }
 
 
+# Dialects of database servers; SQLAlchemy's own name first, then what older versions took.
+SERVERS = {"postgresql", "mysql", "mariadb", "oracle", "mssql", "cockroachdb", "postgres"}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class EngineCall:
     """One such call. `arguments` are its keyword arguments; `connect_args` what is handed to the driver's connect.
@@ -155,13 +159,19 @@ def pool_of(
             return None
     elif not arguments.lacks("poolclass"):
         return None
+    queue = "AsyncAdaptedQueuePool" if maker.is_async else "QueuePool"
     if driver is None or url is None:
-        return None
+        return queue if url is not None and dialect_of(url) in SERVERS else None
     surely_file = url.database is not None and not url.is_memory and "mode=memory" not in url.text
     default = driver.default_pool(is_async=maker.is_async, memory=url.is_memory)
     if driver.dialect == "sqlite" and not url.is_memory and not surely_file:
         return None
     return default
+
+
+def dialect_of(url: Url) -> str:
+    """The database that a URL names, its driver left out."""
+    return url.scheme.partition("+")[0]
 
 
 def pool_class(file: FileContext, node: cst.BaseExpression) -> str | None:

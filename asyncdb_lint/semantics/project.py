@@ -151,7 +151,8 @@ class Project:
             case ex.Call():
                 return callables.call(self, module, expr)
             case ex.Await(value):
-                return containers.awaited(self, self.kind(module, value))
+                awaited = self.evaluate(module, value)
+                return containers.awaited(self, awaited) if awaited is not None else None
             case ex.Enter(value, is_async):
                 return containers.entered(self, self.kind(module, value), is_async)
             case ex.Each(value, is_async):

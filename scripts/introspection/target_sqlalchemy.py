@@ -7,6 +7,7 @@ from .spec import Function, Keep, Says, Target
 _AIO = "sqlalchemy.ext.asyncio"
 _RESULT = Keep("result", "sync")
 _POOL = Keep("pool_class", blocks=("connect", "dispose"))
+_EXEC = Says("sqlalchemy.engine.Result")
 
 # What runs the statement; everything else on a Query only builds it.
 _QUERY_TERMINALS = (
@@ -178,8 +179,11 @@ SQLMODEL = Target(
         "sqlmodel.pool",
     ),
     classes={
-        "sqlmodel.Session": Keep("session", "sync", twin="sqlmodel.ext.asyncio.session.AsyncSession"),
-        "sqlmodel.ext.asyncio.session.AsyncSession": Keep("session", "async"),
+        # `exec` gives one of two results, by the statement; what they have in common is `Result`.
+        "sqlmodel.Session": Keep(
+            "session", "sync", twin="sqlmodel.ext.asyncio.session.AsyncSession", says={"exec": _EXEC}
+        ),
+        "sqlmodel.ext.asyncio.session.AsyncSession": Keep("session", "async", says={"exec": _EXEC}),
         # Everything else on SQLModel is pydantic's.
         "sqlmodel.SQLModel": Keep(
             "model_base", only=("metadata",), says={"metadata": Says("sqlalchemy.MetaData")}

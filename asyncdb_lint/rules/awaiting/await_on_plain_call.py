@@ -73,12 +73,18 @@ class AwaitOnPlainCall(Rule):
         if facts.method == "__call__" or not self.cannot_be_awaited(self.kind(call)):
             return
         source = self.source(call)
+        is_sync = facts.mode == "sync" and facts.role != "result"
         self.report(
             node,
             f"`{source}` is awaited, but `{facts.method}` is not a coroutine",
             why="The call takes effect, then `await` on its value raises TypeError",
-            help=f"write `{source}`",
-            repair=Repair(Applicability.SAFE, "Remove `await`", ((node, self.plain(node, call)),)),
+            help=f"make it an async {facts.role.replace('_', ' ')}: this one blocks the event loop"
+            if is_sync
+            else f"write `{source}`",
+            # Without `await` a synchronous call would run, and block: that is no repair.
+            repair=None
+            if is_sync
+            else Repair(Applicability.SAFE, "Remove `await`", ((node, self.plain(node, call)),)),
         )
 
     def cannot_be_awaited(self, kind: Kind) -> bool:

@@ -188,7 +188,7 @@ class MissingAwait(Rule):
         function = self.scope(call).function
         in_async = function is not None and function.is_async
         help = f"write `await {source}`" if in_async else "await it from an `async def`"
-        if isinstance(kind, Manager):
+        if isinstance(kind, Manager) or (isinstance(kind, Startable) and not self.repair(call, kind)):
             help = f"write `async with {source}:` around the statements that belong to it"
         chain = [self.file.step(twin, "the same call is awaited here")] if twin is not None else []
         repair = self.repair(call, kind) if in_async else None
@@ -196,8 +196,14 @@ class MissingAwait(Rule):
 
     def repair(self, call: cst.Call, kind: Kind) -> Repair | None:
         """An awaited coroutine does what it was meant to; an explicit begin() changes which later calls raise."""
-        discarded = fate(self.file.model, call).what == "discarded"
-        if isinstance(kind, Manager) or not (isinstance(kind, Coroutine) or discarded):
-            return None
-        sure = Applicability.SAFE if isinstance(kind, Coroutine) else Applicability.UNSAFE
+        if isinstance(self.scope(call).node, cst.GeneratorExp):
+            return None  # an `await` would make it an async generator
+        if isinstance(kind, Coroutine):
+            sure = Applicability.SAFE
+        elif isinstance(kind, Startable) and self.file.project.role(kind.of)[0] == "transaction":
+            if fate(self.file.model, call).what != "discarded":
+                return None
+            sure = Applicability.UNSAFE
+        else:
+            return None  # a connection that is only awaited has nobody to give it back
         return Repair(sure, "Await it", ((call, awaited(call, self.parent(call))),))

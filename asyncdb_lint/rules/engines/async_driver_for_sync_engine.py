@@ -100,6 +100,8 @@ class AsyncDriverForSyncEngine(Rule):
             kind = self.kind(holder.func) if isinstance(holder, cst.Call) else None
             if isinstance(kind, (Class, Function)) and kind.name == ASYNC_ENGINE:
                 return False
+        if self.file.is_test and found and all(each.what == "passed" for each in found):
+            return False  # handed to the code under test, which may do no more than keep it
         return not found or not all(
             isinstance(each.consumer, cst.Attribute) and each.consumer.attr.value in NO_CONNECTION for each in found
         )

@@ -39,6 +39,12 @@ class Crossing:
     origin: Origin
     how: str
 
+    @property
+    def made(self) -> cst.CSTNode | None:
+        """The call that makes the object, where a local name holds it."""
+        value = self.origin.binding.value if self.origin.binding is not None else self.origin.node
+        return value if isinstance(value, cst.Call) else None
+
 
 def crossings(file: FileContext, offload: Offload) -> Iterator[Crossing]:
     """The sessions, connections and cursors made outside that `offload` takes into a thread."""
@@ -61,7 +67,7 @@ def crossing(file: FileContext, offload: Offload, node: cst.BaseExpression, how:
     if isinstance(node, cst.Call):
         return  # made for this call
     origin = file.blocking.origin(node)
-    if origin is not None and not file.blocking.waits_for_nothing(origin):
+    if origin is not None:
         yield Crossing(offload, node, kind, mode, origin, how)
 
 

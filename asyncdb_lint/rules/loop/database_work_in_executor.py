@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.loop.stalls import SCRIPT_FOLDERS, described, imports
+from asyncdb_lint.semantics.blocking import RELEASES
 from asyncdb_lint.semantics.offload import Offload, offloads, target_scope
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # aiosqlite, the asynchronous way to SQLite, is a thread too: nothing is won by it.
 NO_BETTER_WAY = {"sqlite3"}
+# Adapters for synchronous sessions end them in a thread, and that is right: the work itself was done elsewhere.
+ENDS = {"commit", "rollback", "flush", *RELEASES}
 
 
 class DatabaseWorkInExecutor(Rule):
@@ -93,7 +96,8 @@ class DatabaseWorkInExecutor(Rule):
             owner = getattr(kind, "owner", None)
             is_sync = self.file.project.role(owner)[1] == "sync" if owner is not None else True
             library = getattr(kind, "name", "").partition(".")[0]
-            if member.blocks and is_sync and member.protocol == "plain" and library not in NO_BETTER_WAY:
+            ends = getattr(kind, "name", "").rpartition(".")[2] in ENDS
+            if member.blocks and not ends and is_sync and member.protocol == "plain" and library not in NO_BETTER_WAY:
                 return self.source(found.function), []
             return None
         scope = target_scope(self.file, found.function)

@@ -168,8 +168,8 @@ class SessionCrossesThreads(Rule):
     def report_sqlite(self, found: list[Crossing]) -> bool:
         """A local SQLite connection: it remembers its thread."""
         first = found[0]
-        made = first.origin.node
-        if not self.is_sqlite(first) or not isinstance(made, cst.Call) or self.is_unchecked(first):
+        made = first.made
+        if not self.is_sqlite(first) or made is None or self.is_unchecked(first):
             return False
         self.report(
             first.node if first.how != "closure" else first.offload.function,
@@ -217,8 +217,7 @@ class SessionCrossesThreads(Rule):
     def is_unchecked(self, each: Crossing) -> bool:
         """Whether the connection may be used from other threads, as far as the calls that make it show."""
         calls = cr.connect_calls(self.file, each.node)
-        made = each.origin.node
-        if isinstance(made, cst.Call) and isinstance(lowered := self.file.model.exprs.get(made), ex.Call):
+        if each.made is not None and isinstance(lowered := self.file.model.exprs.get(each.made), ex.Call):
             calls.append(lowered)
         return any(keyword in ("check_same_thread", "**") for call in calls for keyword, _ in call.keywords)
 

@@ -8,10 +8,11 @@ from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.engines.rewriting import with_keyword
+from asyncdb_lint.semantics.engines import SERVERS, dialect_of
 from asyncdb_lint.semantics.servers import is_server_code, outlives_call
 
 QUEUE_POOLS = {"QueuePool", "AsyncAdaptedQueuePool"}
-EMBEDDED = {"sqlite", "duckdb"}
+CHECKS = ("pool_pre_ping", "pool_recycle")
 
 
 class NoPrePing(Rule):
@@ -68,9 +69,9 @@ class NoPrePing(Rule):
 
     def visit_Call(self, call: cst.Call) -> None:
         engine = self.file.engines.get(call)
-        if engine is None or not engine.is_engine or engine.driver is None or engine.pool not in QUEUE_POOLS:
+        if engine is None or engine.pool not in QUEUE_POOLS or engine.url is None:
             return
-        if engine.driver.dialect in EMBEDDED or not engine.arguments.lacks("pool_pre_ping", "pool_recycle", "pool"):
+        if dialect_of(engine.url) not in SERVERS or not engine.arguments.lacks(*CHECKS, "pool"):
             return
         if not is_server_code(self.file) or not outlives_call(self.file.model, call):
             return

@@ -17,10 +17,6 @@ class ProductRepository:
         query = select(Product).where(Product.name.ilike(f"%{text}%")).order_by(Product.name)
         return await self.session.execute(query).scalars().all()
 
-    async def add(self, product: Product) -> None:
-        self.session.add(product)
-        await self.session.commit()
-
     async def set_prices(self, prices: dict[str, int]) -> int:
         """New prices by product name; gives how many products there were to change."""
         products = await self.session.scalars(select(Product).where(Product.name.in_(prices)))

@@ -24,11 +24,12 @@ async def cheapest_products(session: SessionDep, limit: int = 10) -> list[Produc
     return [ProductOut.model_validate(product) for product in products]
 
 
-@router.post("", status_code=201)
-async def add_product(session: SessionDep, wanted: ProductIn) -> ProductOut:
+@router.post("", status_code=201, response_model=ProductOut)
+async def add_product(session: SessionDep, wanted: ProductIn) -> Product:
     product = Product(**wanted.model_dump())
-    await ProductRepository(session).add(product)
-    return ProductOut.model_validate(product)
+    session.add(product)
+    await session.commit()
+    return product
 
 
 @router.post("/prices")

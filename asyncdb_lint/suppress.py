@@ -1,0 +1,181 @@
+"""Ignore comments: `# asyncdb: ignore[ADB102] why`, `# noqa: ADB102`, `# asyncdb: skip-file`.
+
+A comment on a line silences findings on that line or on the statement that starts there; alone on a line, it speaks
+for the next line of code. An ignore that silences nothing is itself a finding (ADB001).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+import libcst as cst
+import libcst.matchers as m
+
+from asyncdb_lint import codes
+from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Severity
+
+OURS = re.compile(r"#\s*asyncdb:\s*(?P<verb>ignore|skip-file)\b(?:\[(?P<codes>[^\]]*)\])?")
+NOQA = re.compile(r"#\s*noqa(?::\s?(?P<codes>[A-Za-z]+[0-9]+(?:[,\s]+[A-Za-z]+[0-9]+)*))?", re.IGNORECASE)
+WORD = re.compile(r"[\w-]+")
+SKIP_WITHIN = 10  # lines: "near the top"
+
+
+@dataclasses.dataclass
+class Ignore:
+    """One code in one comment. `row` is the line that it speaks for, `start` and `end` columns of the code."""
+
+    word: str
+    code: str | None
+    row: int
+    comment: Comment
+    start: int
+    used: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Comment:
+    """A comment's place (1-based), text, and whether nothing else is on its line."""
+
+    row: int
+    column: int
+    text: str
+    alone: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """What is left of a file's findings, how many were silenced, and the unused ignores among the former."""
+
+    findings: list[Finding]
+    suppressed: int
+
+
+def settle(
+    findings: Sequence[Finding], tree: cst.Module, text: str, path: str, enabled: Collection[str]
+) -> Settled:
+    """Let the comments of a file have their say about its findings."""
+    if "asyncdb:" not in text and "noqa" not in text:
+        return Settled(list(findings), 0)
+    lines = text.splitlines()
+    comments = list(comments_of(tree, lines))
+    if any(skips_file(comment) for comment in comments):
+        return Settled([], len(findings))
+    ignores = [ignore for comment in comments for ignore in ignores_of(comment, lines)]
+    bare = {comment.row for comment in comments if is_bare_noqa(comment)}
+    kept = [each for each in findings if not silenced(each, ignores, bare)]
+    suppressed = len(findings) - len(kept)
+    if "ADB001" in enabled:
+        for comment in comments:
+            own = [ignore for ignore in ignores if ignore.comment is comment]
+            unused = [ignore for ignore in own if is_unused(ignore, enabled)]
+            if unused:
+                kept.append(report(comment, own, unused, lines, path))
+    return Settled(kept, suppressed)
+
+
+def comments_of(tree: cst.Module, lines: Sequence[str]) -> Iterator[Comment]:
+    """The comments of a file; text that looks like one inside a string is none."""
+    texts = {node.value for node in m.findall(tree, m.Comment())}
+    ours = {text for text in texts if OURS.search(text) or NOQA.search(text)}  # type: ignore[arg-type]
+    for row, line in enumerate(lines, 1):
+        for text in ours:
+            if line.rstrip().endswith(str(text)):
+                column = line.rstrip().rindex(str(text))
+                yield Comment(row, column + 1, str(text), not line[:column].strip())
+                break
+
+
+def skips_file(comment: Comment) -> bool:
+    """Whether a comment takes the whole file out."""
+    found = OURS.search(comment.text)
+    return found is not None and found["verb"] == "skip-file" and comment.row <= SKIP_WITHIN
+
+
+def is_bare_noqa(comment: Comment) -> bool:
+    """`# noqa` without codes silences everything on its line; other tools need it, so it is never unused."""
+    found = NOQA.search(comment.text)
+    return found is not None and found["codes"] is None and not comment.text[found.end() :].startswith(":")
+
+
+def ignores_of(comment: Comment, lines: Sequence[str]) -> Iterator[Ignore]:
+    """The codes that a comment names, with the line that each speaks for."""
+    found = OURS.search(comment.text)
+    if found is not None and found["verb"] == "ignore" and found["codes"] is not None:
+        row = next_code_row(comment, lines) if comment.alone else comment.row
+        for word in WORD.finditer(found["codes"]):
+            rule = codes.find(word[0])
+            yield Ignore(word[0], rule.code if rule else None, row, comment, found.start("codes") + word.start())
+    found = NOQA.search(comment.text)
+    if found is not None and found["codes"]:
+        for word in WORD.finditer(found["codes"]):
+            if word[0].startswith("ADB"):
+                rule = codes.find(word[0])
+                start = found.start("codes") + word.start()
+                yield Ignore(word[0], rule.code if rule else None, comment.row, comment, start)
+
+
+def next_code_row(comment: Comment, lines: Sequence[str]) -> int:
+    """The first line after a comment that is neither blank nor a comment."""
+    for row in range(comment.row, len(lines)):
+        if lines[row].strip() and not lines[row].lstrip().startswith("#"):
+            return row + 1
+    return comment.row
+
+
+def silenced(finding: Finding, ignores: Sequence[Ignore], bare: Collection[int]) -> bool:
+    """Whether a comment silences a finding; the ignores that do are used."""
+    rows = {finding.location.row, finding.noqa_row}
+    matching = [ignore for ignore in ignores if ignore.code == finding.code and ignore.row in rows]
+    for ignore in matching:
+        ignore.used = True
+    return bool(matching) or bool(rows & set(bare))
+
+
+def is_unused(ignore: Ignore, enabled: Collection[str]) -> bool:
+    """An ignore of a rule that did not run may well be needed when it does."""
+    return not ignore.used and (ignore.code is None or ignore.code in enabled)
+
+
+def report(
+    comment: Comment, own: Sequence[Ignore], unused: Sequence[Ignore], lines: Sequence[str], path: str
+) -> Finding:
+    """ADB001 for a comment, with the edit that removes what is not needed of it."""
+    words = ", ".join(f"`{ignore.word}`" for ignore in unused)
+    unknown = [ignore for ignore in unused if ignore.code is None]
+    message = f"the ignore of {words} silences nothing"
+    if unknown:
+        message += f": there is no rule `{unknown[0].word}`{codes.nearest(unknown[0].word)}"
+    start = Position(comment.row, comment.column)
+    end = Position(comment.row, comment.column + len(comment.text))
+    edit = removal(comment, own, unused, lines)
+    fix = Fix(Applicability.SAFE, "Remove what silences nothing", (edit,)) if edit is not None else None
+    return Finding(
+        filename=path, location=start, end_location=end, code="ADB001", name="unused-ignore", message=message,
+        severity=Severity.WARNING, noqa_row=comment.row,
+        why="A stale ignore hides the next real finding on this line", help="remove it", fix=fix,
+    )  # fmt: skip
+
+
+def removal(
+    comment: Comment, own: Sequence[Ignore], unused: Sequence[Ignore], lines: Sequence[str]
+) -> Edit | None:
+    """The smallest edit that takes unused codes out: of the list, or the whole comment with the space before it."""
+    keep = [ignore.word for ignore in own if ignore not in unused]
+    line = lines[comment.row - 1]
+    if keep:
+        first, last = own[0], own[-1]
+        at = comment.column + first.start
+        return Edit(
+            Position(comment.row, at),
+            Position(comment.row, comment.column + last.start + len(last.word)),
+            ", ".join(keep),
+        )
+    if comment.text.count("#") > 1:
+        return None  # something else shares the comment: what of it to keep is the author's to say
+    if comment.alone:
+        after = Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
+        return Edit(Position(comment.row, 1), after, "")
+    start = len(line[: comment.column - 1].rstrip()) + 1
+    return Edit(Position(comment.row, start), Position(comment.row, len(line) + 1), "")
