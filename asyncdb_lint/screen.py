@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from asyncdb_lint.knowledge import Knowledge
 from asyncdb_lint.semantics.modules import ModuleIndex
 
 IMPORT = re.compile(
@@ -22,7 +23,9 @@ COMMENT = re.compile(rb"#[^\n]*(?:asyncdb:|noqa:[^\n]*ADB)")
 class Screen:
     """Looks at bytes only; errs on the side of parsing."""
 
-    def __init__(self, roots: Iterable[str], index: ModuleIndex, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, knowledge: Knowledge, index: ModuleIndex, contents: Mapping[str, bytes]) -> None:
+        roots = knowledge.roots
+        self.entries = re.compile(rb"\b(?:" + alternatives(word.encode() for word in knowledge.entries()) + rb")\b")
         self.index = index
         self.contents = contents
         self.roots = sorted(root.encode() for root in roots)
@@ -31,9 +34,13 @@ class Screen:
         )
 
     def names_database(self, module: str) -> bool:
-        """Whether the file imports a database library."""
+        """Whether the file imports a database library and names something to reach a database with."""
         content = self.contents[module]
-        return any(root in content for root in self.roots) and self.imports_root.search(content) is not None
+        return (
+            any(root in content for root in self.roots)
+            and self.imports_root.search(content) is not None
+            and self.entries.search(content) is not None
+        )
 
     def has_comments(self, module: str) -> bool:
         """Whether the file holds comments addressed to this linter, which are judged themselves."""

@@ -27,6 +27,13 @@ Protocol = Literal[
 ]
 
 
+CARRYING_ROLES = {
+    "client", "collection", "connection", "cursor", "database", "engine", "metadata", "model_base", "pool", "scoped_registry",
+    "session", "session_factory",
+}  # fmt: skip
+"""What code can reach the database with; results, statements and models only come from these."""
+
+
 class Member(msgspec.Struct, frozen=True, array_like=True):
     """A function, method or property: how it is used, what comes out, and whether it talks to the database.
 
@@ -102,6 +109,16 @@ class Knowledge:
     def canonical(self, dotted: str) -> str:
         """The name under which a public dotted name is kept: where `sqlalchemy.create_engine` is defined."""
         return self.aliases.get(dotted, dotted)
+
+    def entries(self) -> set[str]:
+        """The words by which code gets hold of a database object: `Session`, `create_engine`, `connect`…"""
+        giving = {name for name, info in self.classes.items() if info.role in CARRYING_ROLES}
+        for name, member in self.functions.items():
+            if member.blocks or not name.startswith("sqlalchemy.") or any(each in member.returns for each in giving):
+                giving.add(name)
+        return {public.rpartition(".")[2] for public, name in self.aliases.items() if name in giving} | {
+            name.rpartition(".")[2] for name in giving
+        }
 
     def mro(self, name: str) -> Iterator[ClassInfo]:
         """A library class and its known bases, most derived first."""

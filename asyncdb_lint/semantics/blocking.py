@@ -22,22 +22,27 @@ if TYPE_CHECKING:
 
 ORM_ROOTS = {"sqlalchemy", "sqlmodel"}
 FACTORIES = {"engine", "session_factory", "scoped_registry"}
-# They give back what is held. Each may send a ROLLBACK, but only where something else has used the object before.
+# They give back what is held: a ROLLBACK is sent only where something else has used the object before.
 RELEASES = {
-    "close", "close_all", "closeall", "dispose", "remove", "reset", "invalidate", "putconn", "__exit__", "drain",
+    "close", "close_all", "closeall", "dispose", "remove", "reset", "invalidate", "putconn",
+    "__exit__", "drain",
 }  # fmt: skip
 OWN_RULES = {"psycopg2.extras.wait_select"}  # told by ADB108
 HAND_THROUGH = {
-    "contextlib.closing", "contextlib.ExitStack.enter_context", "contextlib.AsyncExitStack.enter_context", "typing.cast",
+    "contextlib.closing", "contextlib.ExitStack.enter_context", "contextlib.AsyncExitStack.enter_context",
+    "typing.cast",
 }  # fmt: skip
-CONSUMERS = {f"builtins.{name}" for name in ("list", "tuple", "set", "sorted", "next", "dict", "any", "all", "sum")}
+CONSUMERS = {
+    f"builtins.{name}" for name in ("list", "tuple", "set", "sorted", "next", "dict", "any", "all", "sum")
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Origin:
-    """Where the object of an operation comes from: a parameter, a name of another scope, an attribute, a call.
+    """Where the object of an operation comes from: a parameter, an outer name, an attribute, a call.
 
-    Equal `key`s mean the same object, or objects that the same expression makes. `binding` is there for names.
+    Equal `key`s mean the same object, or objects that the same expression makes. `binding` is there for
+    names.
     """
 
     key: tuple[str, object]
@@ -47,7 +52,7 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Operation:
-    """One blocking operation: `node` is what a finding points at, `receiver` the expression that it is done on.
+    """One blocking operation: `node` is what a finding points at, `receiver` what it is done on.
 
     `decisive` is false for operations that only give back what others have used.
     """
@@ -82,7 +87,7 @@ class Blocking:
             self.by_scope[self.model.scope_of(operation.node)].append(operation)
 
     def in_function(self, scope: Scope) -> list[Operation]:
-        """The operations that a function's own code does, comprehensions in it included, nested functions not."""
+        """The operations of a function's own code, comprehensions included, nested functions not."""
         return [each for inner, found in self.by_scope.items() if inner.function is scope for each in found]
 
     def find(self) -> Iterator[Operation]:
@@ -151,7 +156,8 @@ class Blocking:
         if not isinstance(kind, Instance) or self.mode(kind) != "sync":
             return
         for name in names:
-            member = self.file.project.member(self.file.project.class_attribute(kind, name))  # type: ignore[arg-type]
+            method = self.file.project.class_attribute(kind, name)
+            member = self.file.project.member(method) if method is not None else None
             if member is not None and member.blocks:
                 yield from self.operation(node, name, kind, node)
                 return
@@ -174,7 +180,7 @@ class Blocking:
     # Where objects come from
 
     def origin(self, node: cst.CSTNode) -> Origin | None:
-        """Where the object that `node` gives comes from; None where an async object lends it (`.sync_session`)."""
+        """Where what `node` gives comes from; None where an async object lends it (`.sync_session`)."""
         match node:
             case cst.Name():
                 return self.origin_of_name(node)
@@ -213,7 +219,7 @@ class Blocking:
         return found
 
     def origin_of_call(self, node: cst.Call) -> Origin | None:
-        """A method's result belongs to its object, a session to the engine or factory that was made for it."""
+        """A method's result belongs to its object, a session to the engine made for it."""
         if isinstance(node.func, cst.Attribute):
             role, mode = self.file.role(node.func.value)
             if mode == "async":

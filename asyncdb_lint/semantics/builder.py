@@ -8,7 +8,7 @@ closures see final values.
 from __future__ import annotations
 
 import collections
-import functools
+import re
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -117,7 +117,8 @@ class Builder:
         self.model.nodes[type(node)].append(node)
 
     def do_Expr(self, node: cst.Expr) -> None:
-        self.lower(node.value, node)
+        if not isinstance(node.value, cst.SimpleString):  # a docstring says nothing to us
+            self.lower(node.value, node)
 
     def do_Assign(self, node: cst.Assign) -> None:
         value = self.lower(node.value, node)
@@ -430,6 +431,15 @@ class Builder:
             return f"{base}.{expr.name}" if base else None
         return None
 
+    def imported_name(self, expr: ex.Node) -> str | None:
+        """The same, with a name that this module imports written as what it imports."""
+        name, own = self.ref_name(expr), f"{self.model.name}."
+        if name is None or not name.startswith(own):
+            return name
+        head, dot, rest = name.removeprefix(own).partition(".")
+        options = self.names.get(head, ())
+        return f"{options[0].name}{dot}{rest}" if len(options) == 1 and isinstance(options[0], ex.Ref) else name
+
     def note_parameters(self, parameters: cst.Parameters) -> None:
         """Parameters are bindings too, so that rules can follow their uses."""
         for group in (parameters.posonly_params, parameters.params, parameters.kwonly_params):
@@ -626,9 +636,11 @@ class Builder:
         func = self.lower(node.func, node)
         args: list[ex.Node] = []
         keywords: list[tuple[str, ex.Node]] = []
-        for arg in node.args:
+        casts = isinstance(func, (ex.Ref, ex.Attr)) and self.imported_name(func) in CASTS
+        for position, arg in enumerate(node.args):
             self.enter(arg, node)
-            value = self.lower(arg.value, arg)
+            lower = self.annotation_expr if casts and position == 0 else self.lower
+            value = lower(arg.value, arg)
             if arg.star:
                 keywords.append((arg.star, value))
             elif arg.keyword is not None:
@@ -660,7 +672,7 @@ class Builder:
 
     def lower_SimpleString(self, node: cst.SimpleString) -> ex.Node:
         value = node.evaluated_value
-        if not isinstance(value, str):
+        if not isinstance(value, str) or SURROGATE.search(value):  # half a character cannot travel as UTF-8
             return ex.OPAQUE
         if self.in_annotation:
             try:
@@ -695,7 +707,7 @@ class Builder:
         for part in node.parts:
             if isinstance(part, cst.FormattedStringText):
                 joined = self.concatenated(joined, ex.Literal(part.value))
-            else:
+            elif isinstance(part, cst.FormattedStringExpression):
                 self.enter(part, node)
                 value = self.lower(part.expression, part)
                 # A number, or one that is formatted, is a hole: how it is written is not followed.
@@ -723,8 +735,11 @@ class Builder:
         if isinstance(node.operator, cst.BitOr):  # a union type, in an annotation or an alias
             return ex.either([left, right])
         if isinstance(node.operator, cst.Modulo) and isinstance(left, ex.Literal) and isinstance(left.value, str):
-            pieces = [ex.Literal(piece) for piece in PERCENT.split(left.value)]
-            return functools.reduce(lambda all, piece: self.concatenated(self.concatenated(all, ex.OPAQUE), piece), pieces)
+            first, *others = PERCENT.split(left.value)
+            joined: ex.Node = ex.Literal(first)
+            for piece in others:
+                joined = self.concatenated(self.concatenated(joined, ex.OPAQUE), ex.Literal(piece))
+            return joined
         return self.concatenated(left, right) if isinstance(node.operator, cst.Add) else ex.OPAQUE
 
     def lower_BooleanOperation(self, node: cst.BooleanOperation) -> ex.Node:
@@ -825,10 +840,12 @@ class Builder:
 
 
 CONSTANTS = {"None": ex.NONE, "True": ex.Literal(True), "False": ex.Literal(False)}
+SURROGATE = re.compile("[\ud800-\udfff]")
 LONGEST_TEXT = 400  # no database URL is longer, and summaries stay small
 MOST_PARTS = 24
 PERCENT = re.compile(r"%(?:\(\w+\))?[sdr]")
 
+CASTS = ("typing.cast", "typing_extensions.cast")
 LITERAL = ("typing.Literal", "typing_extensions.Literal")
 
 STATEMENTS = (

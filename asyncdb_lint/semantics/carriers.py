@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncdb_lint.knowledge import CARRYING_ROLES
 from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import (
@@ -56,13 +57,16 @@ class Carriers:
         """Whether objects of a class hold or hand out database objects."""
         if name not in self.classes:
             self.classes[name] = False  # a class that refers to itself adds nothing
-            self.classes[name] = any(self.own(owner) for owner in self.project.mro(name))
+            line = self.project.mro(name)
+            self.classes[name] = any(self.own(owner, position) for position, owner in enumerate(line))
         return self.classes[name]
 
-    def own(self, name: str) -> bool:
-        """The same, of what one class itself defines."""
+    def own(self, name: str, distance: int) -> bool:
+        """The same, of what one class itself defines, `distance` steps up from the class that is asked about."""
         if name in self.project.knowledge.classes:
-            return bool(self.project.knowledge.classes[name].role)
+            # A model base carries its metadata; the models below it are everywhere and carry nothing more.
+            role = self.project.knowledge.classes[name].role
+            return role in CARRYING_ROLES and (role != "model_base" or distance <= 1)
         found = self.project.class_(name)
         if found is None:
             return False

@@ -58,7 +58,9 @@ def reads_after(
     added = {
         name
         for at, call in calls
-        if at < order[commit] and m.matches(call.func, m.Attribute(attr=m.Name("add"))) and len(call.args) == 1
+        if at < order[commit]
+        and m.matches(call.func, m.Attribute(attr=m.Name("add")))
+        and len(call.args) == 1
         for name in [call.args[0].value]
     }
     committed = order[commit]
@@ -78,7 +80,7 @@ def reads_after(
 
 
 def what_is_read(model: Model, summary: FunctionSummary, use: cst.CSTNode) -> str | None:
-    """The attribute that a use reads; a route that returns the object has its attributes read by the framework."""
+    """The attribute that a use reads; what a route returns is read by the framework."""
     assert isinstance(use, cst.Name)
     parent = model.parents[use]
     if isinstance(parent, cst.Attribute) and parent.value is use:
@@ -95,7 +97,7 @@ def what_is_read(model: Model, summary: FunctionSummary, use: cst.CSTNode) -> st
 
 
 def loads_one(model: Model, binding: Binding, session: Node) -> bool:
-    """Whether a name holds one object that the session loaded (`await session.get(…)`, `result.scalar_one()`)."""
+    """Whether a name holds one object that the session loaded (`session.get(…)`, `result.scalar_one()`)."""
     value = binding.value
     if isinstance(value, cst.Await):
         value = value.expression

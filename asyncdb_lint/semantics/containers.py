@@ -26,7 +26,8 @@ SYNC_MANAGERS = {"ContextManager", "AbstractContextManager"}
 # Classes of the standard library whose `__enter__` gives the object itself.
 ENTER_SELF = {
     "concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor",
-    "concurrent.futures.thread.ThreadPoolExecutor", "asyncio.TaskGroup",
+    "concurrent.futures.thread.ThreadPoolExecutor", "asyncio.TaskGroup", "contextlib.AsyncExitStack",
+    "contextlib.ExitStack",
 }  # fmt: skip
 TYPING_MODULES = ("typing", "typing_extensions", "collections.abc", "contextlib", "builtins", "types")
 
@@ -107,7 +108,7 @@ def named(project: Project, module: str, annotation: ex.Node) -> Kind:
         return typed(project, module, annotation.annotation)
     kind = project.kind(module, annotation)
     if isinstance(kind, Class):
-        return Instance(kind.name, kind.arguments, declared=True)
+        return Instance(kind.name, kind.arguments or default_arguments(project, kind.name), declared=True)
     if isinstance(kind, Function):
         unknown = ":" in kind.name or kind.owner is not None or kind.name.rpartition(".")[0] in TYPING_MODULES
         return UNKNOWN if unknown else Instance(kind.name, declared=True)
@@ -121,6 +122,14 @@ def named(project: Project, module: str, annotation: ex.Node) -> Kind:
         return project.join(typed(project, home, alias) for home, alias in aliases) or UNKNOWN
     finally:
         project.depth -= 1
+
+
+def default_arguments(project: Project, name: str) -> tuple[Kind, ...]:
+    """What a bare `async_sessionmaker` makes. A bare `sessionmaker` is often one of async sessions: not known."""
+    info = project.knowledge.classes.get(name)
+    if info is None or info.mode != "async":
+        return ()
+    return tuple(Instance(each) for each in info.defaults)
 
 
 def generic(project: Project, module: str, value: ex.Node, items: tuple[ex.Node, ...]) -> Kind:

@@ -1,13 +1,23 @@
-"""What a function does with what it is given: uses it for a while, or ends it. Callers' duties follow from that."""
+"""What a function does with what it is given: uses it for a while, or ends it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import libcst as cst
 
-from asyncdb_lint.semantics.model import Binding, Model
+if TYPE_CHECKING:
+    from asyncdb_lint.semantics.model import Binding, Model
 
 CLOSING = {"close", "aclose", "__aexit__", "__exit__", "remove", "release"}
-HARMLESS = (cst.Comparison, cst.ComparisonTarget, cst.UnaryOperation, cst.If, cst.Assert, cst.FormattedStringExpression)
+HARMLESS = (
+    cst.Comparison,
+    cst.ComparisonTarget,
+    cst.UnaryOperation,
+    cst.If,
+    cst.Assert,
+    cst.FormattedStringExpression,
+)
 
 
 def note_custody(model: Model) -> None:

@@ -1,4 +1,4 @@
-"""What a call that makes an engine, a pool or a driver's connection was given: URL, driver, pool, arguments."""
+"""What a call that makes an engine, a pool or a connection was given: URL, driver, pool, arguments."""
 
 from __future__ import annotations
 
@@ -42,8 +42,12 @@ MAKERS = {
     "psycopg.Connection.connect": Maker("psycopg", False, "conninfo", "postgresql+psycopg"),
     "psycopg.AsyncConnection.connect": Maker("psycopg", True, "conninfo", "postgresql+psycopg"),
     "psycopg_pool.pool.ConnectionPool": Maker("psycopg_pool", False, "conninfo", "postgresql+psycopg"),
-    "psycopg_pool.pool_async.AsyncConnectionPool": Maker("psycopg_pool", True, "conninfo", "postgresql+psycopg"),
-    "psycopg_pool.null_pool.NullConnectionPool": Maker("psycopg_pool", False, "conninfo", "postgresql+psycopg"),
+    "psycopg_pool.pool_async.AsyncConnectionPool": Maker(
+        "psycopg_pool", True, "conninfo", "postgresql+psycopg"
+    ),
+    "psycopg_pool.null_pool.NullConnectionPool": Maker(
+        "psycopg_pool", False, "conninfo", "postgresql+psycopg"
+    ),
     "psycopg_pool.null_pool_async.AsyncNullConnectionPool": Maker(
         "psycopg_pool", True, "conninfo", "postgresql+psycopg"
     ),
@@ -58,10 +62,10 @@ SERVERS = {"postgresql", "mysql", "mariadb", "oracle", "mssql", "cockroachdb", "
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EngineCall:
-    """One such call. `arguments` are its keyword arguments; `connect_args` what is handed to the driver's connect.
+    """One such call. `arguments` are its keyword arguments, `connect_args` what the driver's `connect` gets.
 
-    `pool` is the class name of the pool that a SQLAlchemy engine gets, None when it cannot be told; `pool_node` is
-    where it is named.
+    `pool` is the class name of the pool that a SQLAlchemy engine gets, None when it cannot be told;
+    `pool_node` is where it is named.
     """
 
     node: cst.Call
@@ -100,7 +104,7 @@ def engine_calls(file: FileContext) -> Mapping[cst.Call, EngineCall]:
 
 def engine_call(file: FileContext, node: cst.Call, maker: Maker, name: str) -> EngineCall:
     """Read one call."""
-    arguments = of_call(file.model, list(node.args))
+    arguments = of_call(file.model, node.args)
     if maker.library == "sqlalchemy" and not maker.url:
         arguments = Settings(arguments.entries, complete=False)  # the rest is in the configuration
     url_arg = file.argument(node, maker.url, 0) if maker.url else None

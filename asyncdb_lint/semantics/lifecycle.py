@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import libcst as cst
 
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.callables import argument
 from asyncdb_lint.semantics.custody import CLOSING
 from asyncdb_lint.semantics.kinds import Class, Coroutine, Function, Instance, Startable
-from asyncdb_lint.semantics.model import Model, Scope
+from asyncdb_lint.semantics.origins import origins
 from asyncdb_lint.semantics.usage import Fate, fates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from asyncdb_lint.file_context import CallFacts, FileContext
+    from asyncdb_lint.semantics.model import Model, Scope
 
 Part = Literal[
     "works",  # talks to the database: from here a connection is held
@@ -33,7 +37,7 @@ TRIES = (cst.Try, cst.TryStar)
 
 
 class Event(NamedTuple):
-    """One use of the object. `is_done` is false for a close that an async object needs awaited and that is not."""
+    """One use of the object. `is_done` is false for a close of an async object that is not awaited."""
 
     part: Part
     node: cst.CSTNode
@@ -58,7 +62,7 @@ class Life(NamedTuple):
 
 
 def lives(file: FileContext, role: str) -> Iterator[Life]:
-    """The objects of a role (`session`) that the file's functions make themselves, straight from class or factory."""
+    """The objects of a role (`session`) that the file's functions make themselves, from class or factory."""
     for node in file.model.nodes.get(cst.Call, ()):
         assert isinstance(node, cst.Call)
         kind = file.kind(node)
@@ -73,9 +77,33 @@ def is_made(file: FileContext, call: cst.Call) -> bool:
     if any(file.role(arg.value)[0] == "connection" for arg in call.args):
         return False  # bound to a connection that somebody else holds and ends
     called = file.kind(call.func)
-    return isinstance(called, Class) or (
-        isinstance(called, Instance) and file.project.role(called)[0] == "session_factory"
-    )
+    if isinstance(called, Class):
+        return True
+    is_factory = isinstance(called, Instance) and file.project.role(called)[0] == "session_factory"
+    return is_factory and not is_bound_to_connection(file, call.func)
+
+
+def is_bound_to_connection(file: FileContext, factory: cst.BaseExpression) -> bool:
+    """Whether a factory's sessions work on a connection: given when it is made, or by `configure(bind=…)`."""
+    expr = file.model.exprs.get(factory)
+    for call in configurations(file, expr):
+        if file.argument(call, "bind") is not None:
+            return True
+    for origin in origins(file.project, file.model.name, expr) or ():
+        bind = argument(origin.call, "bind", 0)
+        if bind is not None and file.project.role(file.project.kind(origin.module, bind))[0] == "connection":
+            return True
+    return False
+
+
+def configurations(file: FileContext, factory: ex.Node | None) -> Iterator[cst.Call]:
+    """The `factory.configure(…)` calls of the file."""
+    for node in file.model.nodes.get(cst.Call, ()):
+        lowered = file.model.exprs.get(node)
+        func = lowered.func if isinstance(lowered, ex.Call) else None
+        if isinstance(func, ex.Attr) and func.name == "configure" and func.value == factory:
+            assert isinstance(node, cst.Call)
+            yield node
 
 
 def life(file: FileContext, made: cst.Call, scope: Scope) -> Life:
@@ -125,7 +153,11 @@ def borrows(file: FileContext, call: cst.Call, callee: CallFacts, arg: cst.CSTNo
     if found is None or any(each.star for each in call.args):
         return False
     parameters = [each for each in found[1].parameters if not each.star]
-    if isinstance(file.kind(call.func), Function) and found[1].owner is not None and callee.receiver is not None:
+    if (
+        isinstance(file.kind(call.func), Function)
+        and found[1].owner is not None
+        and callee.receiver is not None
+    ):
         parameters = parameters[1:]
     assert isinstance(arg, cst.Arg)
     if arg.keyword is not None:
@@ -155,6 +187,7 @@ def attribute(file: FileContext, node: cst.Attribute, is_async: bool) -> Event:
 
 
 # Places
+
 
 def start(file: FileContext, node: cst.CSTNode) -> tuple[int, int]:
     """Where a node starts in the text."""
@@ -208,7 +241,7 @@ def is_handling(model: Model, node: cst.CSTNode) -> bool:
 
 
 def leaves(file: FileContext, of: Life) -> list[cst.CSTNode]:
-    """Where the function may end after making the object: its returns, and its own end where that is reached."""
+    """Where the function may end after making the object: its returns, and its end where that is reached."""
     function = of.scope.node
     assert isinstance(function, cst.FunctionDef)
     born = start(file, of.made)
@@ -232,7 +265,8 @@ def unsettled(file: FileContext, of: Life) -> Iterator[tuple[cst.CSTNode, Event]
         past: Sequence[Event] = [
             event
             for event in of.only("works", "settles", "closes")
-            if start(file, event.node) < until and (way is of.scope.node or not exclude(file.model, event.node, way))
+            if start(file, event.node) < until
+            and (way is of.scope.node or not exclude(file.model, event.node, way))
         ]
         if past and past[-1].part == "works":
             yield way, past[-1]

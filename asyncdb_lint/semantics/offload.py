@@ -1,4 +1,4 @@
-"""Calls that hand a function to a thread: which function, with which arguments, and who else works meanwhile."""
+"""Calls that hand a function to a thread: which function, with which arguments."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def offload(file: FileContext, call: cst.Call) -> Offload | None:
     if position is None:
         return None
     positional = [arg for arg in call.args if arg.keyword is None and not arg.star]
-    keyword = next((arg for arg in call.args if arg.keyword is not None and arg.keyword.value in FUNCTION_KEYWORDS), None)
+    named = (arg for arg in call.args if arg.keyword is not None)
+    keyword = next((arg for arg in named if arg.keyword and arg.keyword.value in FUNCTION_KEYWORDS), None)
     given = positional[position] if position < len(positional) else keyword
     if given is None:
         return None
@@ -90,7 +91,11 @@ def offload(file: FileContext, call: cst.Call) -> Offload | None:
 def unpacked(file: FileContext, found: Offload) -> Offload:
     """`partial(save, session)` and `lambda: save(session)` are the call that they stand for."""
     function = found.function
-    if isinstance(function, cst.Call) and function.args and file.kind(function.func) == Function("functools.partial"):
+    if (
+        isinstance(function, cst.Call)
+        and function.args
+        and file.kind(function.func) == Function("functools.partial")
+    ):
         rest = (*function.args[1:], *found.arguments)
         return dataclasses.replace(found, function=function.args[0].value, arguments=rest)
     return found
@@ -122,7 +127,8 @@ def handed_over(file: FileContext, module: ModuleSummary, summary: FunctionSumma
             continue
         kind = file.project.kind(module.name, call.func)
         place = OFFLOADERS.get(kind.name) if isinstance(kind, Function) else None
-        if place is None and isinstance(kind, Function) and ":" in kind.name and kind.name != f"{module.name}:{summary.qualname}":
+        itself = f"{module.name}:{summary.qualname}"
+        if place is None and isinstance(kind, Function) and ":" in kind.name and kind.name != itself:
             place = helper_position(file, kind)
         given = call.args[place] if place is not None and place < len(call.args) else None
         if isinstance(given, ex.Bound):
@@ -143,4 +149,5 @@ def target_scope(file: FileContext, function: cst.BaseExpression) -> Scope | Non
     module, _, qualname = kind.name.partition(":") if isinstance(kind, Function) else ("", "", "")
     if module != file.model.name:
         return None
-    return next((scope for scope in file.model.opened.values() if scope.what == "function" and scope.qualname == qualname), None)
+    scopes = (scope for scope in file.model.opened.values() if scope.what == "function")
+    return next((scope for scope in scopes if scope.qualname == qualname), None)

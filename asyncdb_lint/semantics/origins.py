@@ -44,7 +44,9 @@ def origins(
         case ex.Either(options):
             return union(origins(project, module, each, depth - 1) for each in options if each != ex.NONE)
         case ex.Ref():
-            return union(origins(project, home, each, depth - 1) for home, each in project.definitions(module, expr))
+            return union(
+                origins(project, home, each, depth - 1) for home, each in project.definitions(module, expr)
+            )
         case ex.Attr(value, name):
             return of_attribute(project, module, value, name, depth - 1)
         case _:
@@ -64,7 +66,7 @@ def union(parts: Iterable[frozenset[Origin] | None]) -> frozenset[Origin] | None
 def of_call(
     project: Project, module: str, expr: ex.Call, depth: int, held: int | None = None
 ) -> frozenset[Origin] | None:
-    """A call of a session's class or factory, `factory.begin()`, or a project function that hands a session on."""
+    """A call of a session's class or factory, `factory.begin()`, or a function that hands a session on."""
     function = project.kind(module, expr.func)
     if isinstance(function, Class):
         return frozenset({Origin(module, expr, held)})
@@ -82,7 +84,9 @@ def of_call(
     return union(origins(project, home.name, each, depth) for each in given if each != ex.NONE)
 
 
-def of_parameter(project: Project, module: str, function: str, name: str, depth: int) -> frozenset[Origin] | None:
+def of_parameter(
+    project: Project, module: str, function: str, name: str, depth: int
+) -> frozenset[Origin] | None:
     """A parameter that a dependency fills."""
     summary = project.modules[module].functions.get(function)
     parameter = next((each for each in summary.parameters if each.name == name), None) if summary else None
@@ -107,7 +111,9 @@ def annotations(project: Project, module: str, annotation: ex.Node | None) -> It
                 yield home, item
 
 
-def of_attribute(project: Project, module: str, value: ex.Node, name: str, depth: int) -> frozenset[Origin] | None:
+def of_attribute(
+    project: Project, module: str, value: ex.Node, name: str, depth: int
+) -> frozenset[Origin] | None:
     """An attribute of a project class or object (`self.factory`)."""
     owner = project.kind(module, value)
     if not isinstance(owner, (Instance, Class)):
@@ -134,7 +140,9 @@ def factories(project: Project) -> frozenset[Origin]:
 def makes_async_factory(project: Project, module: str, expr: ex.Call) -> bool:
     """Whether a call makes a factory of async sessions."""
     called = project.kind(module, expr.func)
-    if not isinstance(called, Class) or not any(name in SESSION_FACTORIES for name in project.mro(called.name)):
+    if not isinstance(called, Class) or not any(
+        name in SESSION_FACTORIES for name in project.mro(called.name)
+    ):
         return False
     made = project.kind(module, expr)
     of = made.arguments[0] if isinstance(made, Instance) and made.arguments else None

@@ -276,7 +276,9 @@ class Project:
         submodule = self.index.locate(f"{module}.{name}", module)
         return Module(f"{module}.{name}") if submodule is not None else UNKNOWN
 
-    def definitions(self, module: str, expr: ex.Node) -> list[tuple[str, ex.Node]]:
+    def definitions(
+        self, module: str, expr: ex.Node, seen: frozenset[str] = frozenset()
+    ) -> list[tuple[str, ex.Node]]:
         """The expressions that a name stands for, with their modules: type aliases are read as written."""
         if isinstance(expr, ex.Bound):
             return [(module, self.modules[module].bindings[expr.index])]
@@ -290,9 +292,11 @@ class Project:
             if home is not None:
                 self.missing.add(home)
             return []
+        if summary.name in seen:
+            return []  # modules that import each other by star
         found = [(summary.name, option) for option in summary.names.get(last, ()) if option != expr]
         for star in summary.stars if not found else ():
-            found += self.definitions(summary.name, ex.Ref(f"{star}.{last}"))
+            found += self.definitions(summary.name, ex.Ref(f"{star}.{last}"), seen | {summary.name})
         return found
 
     # Attributes

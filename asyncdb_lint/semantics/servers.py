@@ -1,4 +1,4 @@
-"""Which modules belong to a long-lived server: those that a web application's modules import, at any distance."""
+"""Which modules belong to a long-lived server: those that a web application imports, at any distance."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 # Importing one of these makes a module part of a web application: they build applications and routes.
 APPLICATIONS = {
-    "fastapi", "fastapi.FastAPI", "fastapi.APIRouter", "starlette.applications", "starlette.applications.Starlette",
+    "fastapi", "fastapi.FastAPI", "fastapi.APIRouter", "starlette.applications",
+    "starlette.applications.Starlette",
     "starlette.routing.Route", "starlette.routing.Router", "litestar", "litestar.Litestar", "litestar.Router",
     "litestar.Controller", "aiohttp.web", "sanic", "sanic.Sanic", "sanic.Blueprint", "quart", "quart.Quart",
     "quart.Blueprint", "flask", "flask.Flask", "flask.Blueprint", "tornado.web", "falcon.asgi", "blacksheep",
     "blacksheep.Application",
 }  # fmt: skip
 SHORT_LIVED_FOLDERS = {
-    "alembic", "benchmarks", "docs", "examples", "migrations", "notebooks", "samples", "scripts", "tests", "tools",
+    "alembic", "benchmarks", "docs", "examples", "migrations", "notebooks", "samples", "scripts", "tests",
+    "tools",
 }  # fmt: skip
 LASTING = {"stored", "returned", "yielded"}
 
@@ -65,15 +67,17 @@ def is_server_code(file: FileContext) -> bool:
 def outlives_call(model: Model, node: cst.CSTNode, depth: int = 3) -> bool:
     """Whether what an expression makes is still there when the code around it is done.
 
-    At module level it is. In a function it has to be stored, returned or yielded, itself or in an object that is made
-    with it; one that is disposed of in the same function is not meant to last.
+    At module level it is. In a function it has to be stored, returned or yielded, itself or in an object that
+    is made with it; one that is disposed of in the same function is not meant to last.
     """
     function = model.scope_of(node).function
     if function is None:
         return not is_main_guarded(model, node)
     found = list(fates(model, node))
     disposed = any(
-        each.what == "attribute" and isinstance(each.consumer, cst.Attribute) and each.consumer.attr.value == "dispose"
+        each.what == "attribute"
+        and isinstance(each.consumer, cst.Attribute)
+        and each.consumer.attr.value == "dispose"
         for each in found
     )
     if disposed and not any(each.what == "yielded" for each in found):

@@ -1,13 +1,13 @@
 """Settings written as a dict or as keyword arguments: which keys are surely there, and whether others may be.
 
-A dict that is built in steps (`options = {}`, `options["echo"] = True`, `options.update(…)`) is followed through all
-uses of its name in the file. Where it may change elsewhere it is incomplete, and proves no absence.
+A dict that is built in steps (`options = {}`, `options["echo"] = True`, `options.update(…)`) is followed
+through all uses of its name in the file. Where it may change elsewhere it is incomplete, and proves no
+absence.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -15,6 +15,8 @@ import libcst as cst
 from asyncdb_lint.semantics import expressions as ex
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from asyncdb_lint.semantics.model import Binding, Model
 
 READING_METHODS = {"get", "items", "keys", "values", "copy", "setdefault"}
@@ -50,7 +52,7 @@ NOTHING = Settings({})
 UNREADABLE = Settings({}, complete=False)
 
 
-def of_call(model: Model, args: tuple[cst.Arg, ...] | list[cst.Arg]) -> Settings:
+def of_call(model: Model, args: Iterable[cst.Arg]) -> Settings:
     """The keyword arguments of a call, `**options` read where that is possible."""
     parts = []
     for arg in args:
@@ -68,7 +70,11 @@ def of_value(model: Model, node: cst.BaseExpression | None) -> Settings:
     if isinstance(node, cst.Dict):
         return merged([of_element(model, element) for element in node.elements])
     if isinstance(node, cst.Call) and model.exprs.get(node.func) == ex.Ref("builtins.dict"):
-        return of_call(model, node.args) if all(arg.keyword or arg.star == "**" for arg in node.args) else UNREADABLE
+        return (
+            of_call(model, node.args)
+            if all(arg.keyword or arg.star == "**" for arg in node.args)
+            else UNREADABLE
+        )
     if isinstance(node, cst.Name) and (binding := only_binding(model, node)) is not None:
         return built_up(model, binding)
     return UNREADABLE
@@ -141,7 +147,7 @@ def addition(model: Model, use: cst.Name) -> Settings | None:
     """What one use of a dict's name adds to it; None where it may change in unseen ways."""
     parent = model.parents[use]
     match parent:
-        case cst.Arg(star="**") | cst.StarredDictElement():
+        case cst.Arg(star="**") | cst.StarredDictElement() | cst.DictElement():
             return NOTHING
         case cst.Arg() if parent.keyword is not None:
             return NOTHING  # `connect_args=options`: libraries copy what they are given
@@ -165,7 +171,8 @@ def subscripted(model: Model, node: cst.Subscript) -> Settings | None:
     """`options["key"] = value` adds a key; reading one changes nothing."""
     target = model.parents[node]
     if not isinstance(target, cst.AssignTarget):
-        return None if isinstance(target, (cst.Del, cst.AugAssign)) else NOTHING
+        changes = isinstance(target, (cst.Del, cst.AugAssign, cst.Subscript, cst.Attribute))
+        return None if changes else NOTHING
     assignment = model.parents[target]
     index = node.slice[0].slice
     name = text_of(model, index.value) if isinstance(index, cst.Index) else None

@@ -1,14 +1,14 @@
 """Database URLs: what is known of the text that an engine is given, and its parts.
 
-The text is followed through names of any module, f-strings, helpers with their arguments, settings classes and
-environment variables with a default. What the project computes (`url.replace(…)`, `url.set(…)`) is not guessed.
+The text is followed through names of any module, f-strings, helpers with their arguments, settings classes
+and environment variables with a default. What the project computes (`url.replace(…)`, `url.set(…)`) is not
+guessed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from asyncdb_lint.semantics import callables
@@ -16,6 +16,8 @@ from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Module
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from asyncdb_lint.semantics.project import Project
     from asyncdb_lint.semantics.summary import ClassSummary, ModuleSummary
 
@@ -25,13 +27,21 @@ DEEPEST = 12  # steps from an engine to its URL; real projects take four or five
 
 # Calls that give their first argument back, as far as a URL is concerned.
 WRAPPERS = {
-    "sqlalchemy.engine.url.make_url", "builtins.str", "typing.cast", "pydantic.PostgresDsn", "pydantic.SecretStr",
+    "sqlalchemy.engine.url.make_url", "builtins.str", "typing.cast", "pydantic.PostgresDsn",
+    "pydantic.SecretStr",
 }  # fmt: skip
 UNWRAPPING_METHODS = {"get_secret_value", "unicode_string", "strip", "__str__", "render_as_string"}
 ENVIRONMENT = {"os.getenv", "os.environ.get"}
 URL_BUILDERS = {"sqlalchemy.engine.url.URL.create": "drivername", "sqlalchemy.engine.url.URL": "drivername"}
 SETTINGS_BASES = ("BaseSettings",)
-REWRITERS = {"__init__", "__post_init__", "__attrs_post_init__", "model_post_init", "__getattribute__", "__getattr__"}
+REWRITERS = {
+    "__init__",
+    "__post_init__",
+    "__attrs_post_init__",
+    "model_post_init",
+    "__getattribute__",
+    "__getattr__",
+}
 
 PATTERN = re.compile(
     r"(?P<scheme>[\w+]+)://(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?"
@@ -157,7 +167,9 @@ def joined(parts: list[Text]) -> Text:
     """Parts in a row. That a host has a default does not make the scheme one."""
     by_default = any(part.by_default and ("//" in part.template or "?" in part.template) for part in parts)
     start = next((part for part in parts if part.template), None)
-    return Text("".join(part.template for part in parts), by_default or (start is not None and start.by_default))
+    return Text(
+        "".join(part.template for part in parts), by_default or (start is not None and start.by_default)
+    )
 
 
 def agreed(choices: list[Text | None]) -> Text | None:
@@ -244,7 +256,7 @@ def member(
 
 
 def field_default(project: Project, module: str, expr: ex.Node) -> ex.Node:
-    """What a class body says of an attribute: the value, the default in `Field("…")` or `Field(default="…")`."""
+    """What a class body says of an attribute: its value, or the default in `Field("…")`."""
     if isinstance(expr, ex.Bound):
         expr = project.modules[module].bindings[expr.index]
     if isinstance(expr, ex.First):
@@ -281,10 +293,14 @@ def rewrites(project: Project, home: ModuleSummary, summary: ClassSummary) -> bo
 
 
 def called(project: Project, module: str, expr: ex.Call, frame: Frame | None, depth: int) -> Text | None:
-    """What a call gives: an environment variable's default, a URL built from parts, a project helper's result."""
+    """What a call gives: a variable's default, a URL built from parts, a project helper's result."""
     kind = project.insist(module, expr.func)
     first = expr.args[0] if expr.args else None
-    if isinstance(expr.func, ex.Attr) and expr.func.name in UNWRAPPING_METHODS and not isinstance(kind, Class):
+    if (
+        isinstance(expr.func, ex.Attr)
+        and expr.func.name in UNWRAPPING_METHODS
+        and not isinstance(kind, Class)
+    ):
         return read(project, module, expr.func.value, frame, depth + 1)
     if isinstance(expr.func, ex.Attr) and expr.func.name == "format":
         text = read(project, module, expr.func.value, frame, depth + 1)
@@ -306,11 +322,15 @@ def called(project: Project, module: str, expr: ex.Call, frame: Frame | None, de
             return None
         home, summary = found
         arguments = given(module, expr, [each.name for each in summary.parameters], bool(summary.owner))
-        return None if arguments is None else returned(project, home, summary.qualname, arguments, frame, depth)
+        return (
+            None if arguments is None else returned(project, home, summary.qualname, arguments, frame, depth)
+        )
     return None
 
 
-def given(module: str, expr: ex.Call, names: list[str], is_method: bool) -> dict[str, tuple[str, ex.Node]] | None:
+def given(
+    module: str, expr: ex.Call, names: list[str], is_method: bool
+) -> dict[str, tuple[str, ex.Node]] | None:
     """The arguments of a call by parameter name; None when some are unpacked."""
     if any(keyword in ("*", "**") for keyword, _ in expr.keywords):
         return None

@@ -84,7 +84,9 @@ def pooler(database: Database) -> Iterator[Callable[..., Server]]:
 
     with contextlib.ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        folder.chmod(0o777)  # it refuses to run as root, so it may be somebody else who makes the socket
+        # It refuses to run as root. Only the server's own user may enter the folder of the server's socket.
+        user = Path(database.folder).stat().st_uid if os.geteuid() == 0 else None
+        folder.chmod(0o777)
 
         def start(*, server_connections: int = 2, pool_mode: str = "transaction") -> Server:
             settings = {
@@ -93,6 +95,8 @@ def pooler(database: Database) -> Iterator[Callable[..., Server]]:
                 "auth_type": "any",
                 "pool_mode": pool_mode,
                 "default_pool_size": server_connections,
+                "query_wait_timeout": 5,  # a proof that waits for a connection has gone wrong
+                "logfile": folder / "log",
             }
             if (major, minor) >= (1, 21):
                 settings["max_prepared_statements"] = 0  # what older ones have
@@ -101,28 +105,25 @@ def pooler(database: Database) -> Iterator[Callable[..., Server]]:
             lines += ["[pgbouncer]", *(f"{key} = {value}" for key, value in settings.items())]
             config = folder / "pgbouncer.ini"
             config.write_text("\n".join(lines))
-            user = "nobody" if os.geteuid() == 0 else None
-            process = subprocess.Popen([binary, str(config)], user=user, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen([binary, "--quiet", str(config)], user=user)
             cleanup.callback(process.wait)
             cleanup.callback(process.kill)
             pooled = Server(str(folder), port=6432)
-            wait_for(pooled, process)
+            wait_for(pooled, process, folder / "log")
             return pooled
 
         yield start
 
 
-def wait_for(server: Server, process: "subprocess.Popen[str]") -> None:
+def wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Until it answers, which takes some ten milliseconds."""
     deadline = time.monotonic() + 10
     while True:
         try:
-            psycopg.connect(server.dsn()).close()
+            psycopg.connect(server.dsn(connect_timeout="5")).close()
         except psycopg.OperationalError:
-            if process.poll() is not None:
-                pytest.fail(f"PgBouncer did not start: {process.stderr.read()}")
-            if time.monotonic() > deadline:
-                raise
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"PgBouncer does not answer: {log.read_text() if log.exists() else 'no log'}")
             time.sleep(0.01)
         else:
             return

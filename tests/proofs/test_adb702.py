@@ -15,7 +15,7 @@ ASYNCPG_31 = tuple(map(int, asyncpg.__version__.split(".")[:2])) >= (0, 31)
 
 
 async def prepared(database: Database, driver: str, times: int = 1, **arguments: Any) -> int:
-    """Number of named statements that the server keeps for a connection which ran one query so many times."""
+    """Number of named statements that the server keeps for a connection that ran one query so often."""
     async with (
         async_engine(database.url(driver), connect_args=arguments) as engine,
         engine.connect() as connection,
@@ -68,7 +68,7 @@ def test_only_the_cache_of_sqlalchemy(database: Database) -> None:
 
 @pytest.mark.skipif(not ASYNCPG_31, reason="before 0.31 asyncpg names statements with its cache off, too")
 def test_the_cache_of_asyncpg(database: Database) -> None:
-    """`statement_cache_size=0` is what prepares without a name, with or without SQLAlchemy's own beside it."""
+    """`statement_cache_size=0` is what prepares without a name, whatever SQLAlchemy's own cache does."""
 
     async def main() -> None:
         assert await prepared(database, "asyncpg", times=3, statement_cache_size=0) == 0

@@ -15,9 +15,9 @@ class AwaitOnPlainCall(Rule):
 
     ## What it flags
 
-    `await session.add(user)`, `await result.scalars()`, `await psycopg_connection.cursor()`: calls whose value
-    cannot be awaited. Where only an annotation says that the object is a synchronous one, it stays silent: what is
-    passed may well be asynchronous.
+    `await session.add(user)`, `await result.scalars()`, `await psycopg_connection.cursor()`: calls whose
+    value cannot be awaited. Where only an annotation says that the object is a synchronous one, it stays
+    silent: what is passed may well be asynchronous.
 
     ## Why it is bad
 

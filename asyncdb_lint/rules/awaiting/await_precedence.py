@@ -16,8 +16,8 @@ class AwaitPrecedence(Rule):
 
     ## What it flags
 
-    `await session.execute(query).scalars()`: the method is called on the coroutine, before anything is awaited.
-    Chains over several lines and in extra parentheses too.
+    `await session.execute(query).scalars()`: the method is called on the coroutine, before anything is
+    awaited. Chains over several lines and in extra parentheses too.
 
     ## Why it is bad
 
@@ -64,14 +64,20 @@ class AwaitPrecedence(Rule):
         taken = self.parent(inner)
         if not isinstance(taken, (cst.Attribute, cst.Subscript)):
             return
-        asked = f"`{taken.attr.value}` is read from" if isinstance(taken, cst.Attribute) else "An item is taken of"
+        asked = (
+            f"`{taken.attr.value}` is read from"
+            if isinstance(taken, cst.Attribute)
+            else "An item is taken of"
+        )
         right = self.source(self.repaired(node, inner))
         self.report(
             taken.attr if isinstance(taken, cst.Attribute) else taken,
             f"{asked} the coroutine that `{self.source(inner, 40)}` gives, not from its result",
             why="`await` reaches over the whole chain, so the first call is not awaited: AttributeError",
             help=f"write `{right}`",
-            repair=Repair(Applicability.SAFE, "Await the first call only", ((node, self.repaired(node, inner)),)),
+            repair=Repair(
+                Applicability.SAFE, "Await the first call only", ((node, self.repaired(node, inner)),)
+            ),
         )
 
     def first_coroutine(self, node: cst.BaseExpression) -> cst.Call | None:
@@ -89,7 +95,7 @@ class AwaitPrecedence(Rule):
                 return found
 
     def repaired(self, node: cst.Await, inner: cst.Call) -> cst.BaseExpression:
-        """The chain on the awaited first call; awaited itself where its own last call is a coroutine again."""
+        """The chain on the awaited first call; awaited again where its last call is a coroutine too."""
         chain = node.expression.deep_replace(inner, awaited(inner, self.parent(inner)))
         assert isinstance(chain, cst.BaseExpression)
         if self.awaits_again(inner):
@@ -97,7 +103,7 @@ class AwaitPrecedence(Rule):
         return chain.with_changes(lpar=[*node.lpar, *chain.lpar], rpar=[*chain.rpar, *node.rpar])
 
     def awaits_again(self, inner: cst.Call) -> bool:
-        """Whether the method called on the result is a coroutine too (`(await s.connection()).execute(…)`)."""
+        """Whether the method called on the result is a coroutine (`(await s.connection()).execute(…)`)."""
         kind = self.kind(inner)
         taken = self.parent(inner)
         if not isinstance(kind, Coroutine) or not isinstance(taken, cst.Attribute):

@@ -14,12 +14,29 @@ from asyncdb_lint.semantics.usage import Fate, What, fate, fates
 
 LOST: set[What] = {"discarded", "tested", "operand", "attribute", "subscripted", "iterated"}
 BUILTINS_THAT_TAKE_VALUES = {
-    "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "print", "repr", "set", "sorted", "str",
-    "sum", "tuple",
+    "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "print", "repr", "set", "sorted",
+    "str", "sum", "tuple",
 }  # fmt: skip
-COROUTINE_ATTRIBUTES = {"close", "send", "throw", "cr_await", "cr_code", "cr_frame", "cr_running", "cr_origin"}
+COROUTINE_ATTRIBUTES = {
+    "close",
+    "send",
+    "throw",
+    "cr_await",
+    "cr_code",
+    "cr_frame",
+    "cr_running",
+    "cr_origin",
+}
 STARTERS = {"start", "__aenter__", "__await__"}
-INSPECTORS = {"isinstance", "hasattr", "iscoroutine", "isawaitable", "iscoroutinefunction", "isfuture", "type"}
+INSPECTORS = {
+    "isinstance",
+    "hasattr",
+    "iscoroutine",
+    "isawaitable",
+    "iscoroutinefunction",
+    "isfuture",
+    "type",
+}
 
 
 class MissingAwait(Rule):
@@ -27,19 +44,19 @@ class MissingAwait(Rule):
 
     ## What it flags
 
-    A call on an async session, connection, engine, cursor, pool or result whose coroutine is dropped, tested for
-    truth, compared, or used as if it were the result. Also the objects that are silently nothing until they are
-    awaited or entered: `session.begin()`, `engine.connect()`, `conn.transaction()`, `pool.acquire()`. Values that
-    are awaited later, passed on, returned, stored or gathered are left alone.
+    A call on an async session, connection, engine, cursor, pool or result whose coroutine is dropped,
+    tested for truth, compared, or used as if it were the result. Also the objects that are silently nothing
+    until they are awaited or entered: `session.begin()`, `engine.connect()`, `conn.transaction()`,
+    `pool.acquire()`. Values that are awaited later, passed on, returned, stored or gathered are left alone.
 
-    Where nobody says what an object is, its own calls do: `conn.rollback()` beside `await conn.rollback()` on the
-    same name in the same function.
+    Where nobody says what an object is, its own calls do: `conn.rollback()` beside `await conn.rollback()`
+    on the same name in the same function.
 
     ## Why it is bad
 
     The call does nothing. `session.add(x); session.commit()` stores no row; Python says at most
-    `RuntimeWarning: coroutine 'AsyncSession.commit' was never awaited`, and nothing at all for `session.begin()`
-    and the like. A test such as `if session.get(User, 1):` is always true.
+    `RuntimeWarning: coroutine 'AsyncSession.commit' was never awaited`, and nothing at all for
+    `session.begin()` and the like. A test such as `if session.get(User, 1):` is always true.
 
     ## Good
 
@@ -109,7 +126,9 @@ class MissingAwait(Rule):
         """Whether the coroutine ends here without having run."""
         if each.what == "passed":
             callee = self.callee(each)
-            return callee is not None and callee.function in {f"builtins.{name}" for name in BUILTINS_THAT_TAKE_VALUES}
+            return callee is not None and callee.function in {
+                f"builtins.{name}" for name in BUILTINS_THAT_TAKE_VALUES
+            }
         if isinstance(each.consumer, cst.Attribute) and each.consumer.attr.value in COROUTINE_ATTRIBUTES:
             return False
         return each.what in LOST
@@ -119,7 +138,7 @@ class MissingAwait(Rule):
         return each.what in ("attribute", "subscripted", "iterated") and self.loses(each)
 
     def cannot_await(self, each: Fate) -> bool:
-        """Whether the value leaves in a way that awaits nothing: returned, or given to a library's own call."""
+        """Whether the value leaves in a way that awaits nothing: returned, or given to a library's call."""
         if each.what == "passed":
             callee = self.callee(each)
             return callee is not None and callee.member is not None and callee.method not in INSPECTORS
@@ -133,11 +152,14 @@ class MissingAwait(Rule):
     # Objects that are nothing until they are awaited or entered
 
     def lost_silently(self, call: cst.Call, kind: Kind) -> Fate | None:
-        """How the object is lost; some have a method of their own that starts them, or are kept until later."""
+        """How the object is lost; some have a method that starts them, or are kept until later."""
         found = list(fates(self.file.model, call))
         if found and all(each.what in ("discarded", "tested") for each in found):
             return found[0]
-        if not isinstance(kind, Startable) or self.file.project.role(kind.of)[0] not in ("connection", "session"):
+        if not isinstance(kind, Startable) or self.file.project.role(kind.of)[0] not in (
+            "connection",
+            "session",
+        ):
             return None
         return found[0] if found and all(self.uses_unstarted(each) for each in found) else None
 
@@ -195,7 +217,7 @@ class MissingAwait(Rule):
         self.report(call, message, why=why, help=help, chain=chain, repair=repair)
 
     def repair(self, call: cst.Call, kind: Kind) -> Repair | None:
-        """An awaited coroutine does what it was meant to; an explicit begin() changes which later calls raise."""
+        """An awaited coroutine does what it was meant to; a begin() changes which later calls raise."""
         if isinstance(self.scope(call).node, cst.GeneratorExp):
             return None  # an `await` would make it an async generator
         if isinstance(kind, Coroutine):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import libcst as cst
 
 from asyncdb_lint.file_context import Repair
@@ -9,8 +11,10 @@ from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.caches.switches import is_half_off, is_zero_threshold, pooler
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.engines import EngineCall
-from asyncdb_lint.semantics.settings import Setting
+
+if TYPE_CHECKING:
+    from asyncdb_lint.semantics.engines import EngineCall
+    from asyncdb_lint.semantics.settings import Setting
 
 SIZES = ("statement_cache_size", "prepared_statement_cache_size")
 
@@ -20,9 +24,9 @@ class CacheOffIsOn(Rule):
 
     ## What it flags
 
-    psycopg's `prepare_threshold=0`; `statement_cache_size=0` alone for SQLAlchemy on an asyncpg older than 0.31,
-    where SQLAlchemy's own cache (`prepared_statement_cache_size`) stays on; `statement_cache_size=size or 100`
-    where `size` is a number, so that 0 becomes 100.
+    psycopg's `prepare_threshold=0`; `statement_cache_size=0` alone for SQLAlchemy on an asyncpg older than
+    0.31, where SQLAlchemy's own cache (`prepared_statement_cache_size`) stays on; `statement_cache_size=size
+    or 100` where `size` is a number, so that 0 becomes 100.
 
     ## Why it is bad
 
@@ -81,8 +85,8 @@ class CacheOffIsOn(Rule):
         _, sure = pooler(self.file, engine)
         self.report(
             setting.place,
-            "`prepare_threshold` 0 does not switch prepared statements off: it prepares every statement at once",
-            why="Behind a transaction pooler the statements' names collide; elsewhere statements that run only once"
+            "`prepare_threshold` 0 prepares every statement at once instead of none",
+            why="Behind a transaction pooler the statements' names collide; elsewhere those that run once"
             " are prepared too",
             help="write `None`, which prepares nothing",
             repair=Repair(Applicability.UNSAFE, "Write `None`", ((setting.value, cst.Name("None")),))
@@ -98,7 +102,7 @@ class CacheOffIsOn(Rule):
         self.report(
             setting.place,
             "`statement_cache_size` 0 leaves SQLAlchemy's own cache of prepared statements on",
-            why="SQLAlchemy prepares statements itself and keeps 100 of them; behind a transaction pooler they fail",
+            why="SQLAlchemy prepares statements itself and keeps 100 of them, which fail behind a pooler",
             help="set `prepared_statement_cache_size` to 0 too, and give statements names of their own with"
             " `prepared_statement_name_func`",
         )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.caches.switches import (
-    asyncpg_is_old, is_half_off, is_switched_off, is_zero_threshold, pooler,
+    asyncpg_is_old,
+    is_half_off,
+    is_switched_off,
+    is_zero_threshold,
+    pooler,
 )  # fmt: skip
-from asyncdb_lint.semantics.engines import EngineCall
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from asyncdb_lint.semantics.engines import EngineCall
 
 
 class PreparedStatementsBehindPooler(Rule):
@@ -18,14 +26,15 @@ class PreparedStatementsBehindPooler(Rule):
     ## What it flags
 
     An asyncpg or psycopg engine, pool or connection with prepared statements on, where the setting `pooler =
-    "transaction"` says, or the URL shows (a host named pgbouncer, port 6432), that a transaction pooler is in front.
-    Every combination of arguments that works with the project's version of the driver is accepted.
+    "transaction"` says, or the URL shows (a host named pgbouncer, port 6432), that a transaction pooler is in
+    front. Every combination of arguments that works with the project's version of the driver is accepted.
 
     ## Why it is bad
 
     A statement is prepared on one server connection and executed on another: `prepared statement
-    "__asyncpg_stmt_1__" does not exist` or `already exists`, `prepared statement "_pg3_0" already exists`. PgBouncer
-    1.21 and newer can follow prepared statements when `max_prepared_statements` is set; 1.24 does by default.
+    "__asyncpg_stmt_1__" does not exist` or `already exists`, `prepared statement "_pg3_0" already exists`.
+    PgBouncer 1.21 and newer can follow prepared statements when `max_prepared_statements` is set; 1.24 does
+    by default.
 
     ## Good
 
@@ -51,7 +60,8 @@ class PreparedStatementsBehindPooler(Rule):
 
     ## Source
 
-    SQLAlchemy, "Prepared Statement Name with PGBouncer"; psycopg, "Prepared statements"; PgBouncer, changelog 1.21.
+    SQLAlchemy, "Prepared Statement Name with PGBouncer"; psycopg, "Prepared statements"; PgBouncer, changelog
+    1.21.
     """
 
     code = "ADB701"
@@ -75,7 +85,7 @@ class PreparedStatementsBehindPooler(Rule):
         self.report(
             call.func,
             f"`{engine.name}` leaves `{driver}`'s prepared statements on behind a transaction pooler",
-            why=f"A pooler is shown by {shown_by}: statements are prepared on one server connection and executed on"
+            why=f"A pooler is shown by {shown_by}: statements are prepared on one connection and executed on"
             " another, which does not know them",
             help=f"pass {self.switch(engine)}",
             severity=Severity.ERROR if sure else Severity.WARNING,

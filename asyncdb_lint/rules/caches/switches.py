@@ -1,7 +1,8 @@
 """What switches prepared statements off, per driver and version, and which engines stand behind a pooler.
 
-Measured with two processes behind PgBouncer in transaction mode: asyncpg up to 0.30 needs both caches at zero and names
-of its own for statements; from 0.31 `statement_cache_size=0` makes statements nameless, which is enough.
+Measured with two processes behind PgBouncer in transaction mode: asyncpg up to 0.30 needs both caches at zero
+and names of its own for statements; from 0.31 `statement_cache_size=0` makes statements nameless, which is
+enough.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def asyncpg_is_old(file: FileContext) -> bool | None:
 
 
 def value(file: FileContext, engine: EngineCall, name: str) -> object:
-    """A connection argument's literal value, also from the URL; UNSET without one, None for None, else unknown."""
+    """A connection argument's literal value, also from the URL; UNSET without it, else "unknown"."""
     setting = engine.connect_args.get(name)
     if setting is not None:
         kind = file.kind(setting.value)
@@ -45,7 +46,7 @@ def value(file: FileContext, engine: EngineCall, name: str) -> object:
 
 
 def is_switched_off(file: FileContext, engine: EngineCall) -> bool:
-    """Whether the statements of an asyncpg or psycopg engine, pool or connection survive a transaction pooler."""
+    """Whether the statements of an asyncpg or psycopg engine or pool survive a transaction pooler."""
     driver = engine.driver.name if engine.driver is not None else ""
     if not engine.connect_args.complete:
         return True
@@ -103,7 +104,11 @@ def is_half_off(file: FileContext, engine: EngineCall) -> bool:
 
 def is_zero_threshold(file: FileContext, engine: EngineCall) -> bool:
     """Whether psycopg is told to prepare at once by what looks like "never"."""
-    if engine.driver is None or not engine.driver.name.startswith("psycopg") or engine.driver.name == "psycopg2":
+    if (
+        engine.driver is None
+        or not engine.driver.name.startswith("psycopg")
+        or engine.driver.name == "psycopg2"
+    ):
         return False
     threshold = value(file, engine, "prepare_threshold")
     return threshold == 0 and threshold is not False

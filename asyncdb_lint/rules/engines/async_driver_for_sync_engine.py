@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import libcst as cst
 
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.engines.rewriting import scheme_changed
-from asyncdb_lint.semantics.engines import EngineCall
 from asyncdb_lint.semantics.kinds import Class, Function
 from asyncdb_lint.semantics.usage import bindings_holding, fate, fates
+
+if TYPE_CHECKING:
+    from asyncdb_lint.semantics.engines import EngineCall
 
 # Sync drivers of a dialect, with the packages that bring each; SQLite's needs none.
 SYNC_DRIVERS: dict[str, dict[str, set[str]]] = {
@@ -28,14 +32,14 @@ class AsyncDriverForSyncEngine(Rule):
 
     ## What it flags
 
-    `create_engine` with a URL of asyncpg, aiosqlite, aiomysql or asyncmy. `postgresql+psycopg://` is right for both
-    kinds of engine. An engine that is wrapped in `AsyncEngine(…)`, or asked for nothing but its dialect, is left
-    alone.
+    `create_engine` with a URL of asyncpg, aiosqlite, aiomysql or asyncmy. `postgresql+psycopg://` is right
+    for both kinds of engine. An engine that is wrapped in `AsyncEngine(…)`, or asked for nothing but its
+    dialect, is left alone.
 
     ## Why it is bad
 
-    The engine is made without complaint; the first connection raises `MissingGreenlet: greenlet_spawn has not been
-    called; can't call await_only() here`.
+    The engine is made without complaint; the first connection raises `MissingGreenlet: greenlet_spawn has not
+    been called; can't call await_only() here`.
 
     ## Good
 
@@ -73,7 +77,12 @@ class AsyncDriverForSyncEngine(Rule):
         engine = self.file.engines.get(call)
         if engine is None or not engine.is_engine or engine.maker.is_async:
             return
-        if engine.url is None or engine.url_node is None or engine.driver is None or engine.driver.mode != "async":
+        if (
+            engine.url is None
+            or engine.url_node is None
+            or engine.driver is None
+            or engine.driver.mode != "async"
+        ):
             return
         if "async_fallback" in engine.url.query or not self.connects(call):
             return
@@ -92,8 +101,14 @@ class AsyncDriverForSyncEngine(Rule):
         """Whether the engine may be used as a sync one: not wrapped, not only asked for its dialect."""
         model = self.file.model
         found = list(fates(model, call))
-        if any(each.what == "stored" for each in found):  # in a module's name, whose uses in the file can be seen
-            held = bindings_holding(model, found[0].consumer) if isinstance(found[0].consumer, cst.Assign) else []
+        if any(
+            each.what == "stored" for each in found
+        ):  # in a module's name, whose uses in the file can be seen
+            held = (
+                bindings_holding(model, found[0].consumer)
+                if isinstance(found[0].consumer, cst.Assign)
+                else []
+            )
             found += [fate(model, use) for binding in held for use in binding.uses]
         for each in found:
             holder = self.parent(each.consumer) if each.what == "passed" else None
@@ -103,7 +118,8 @@ class AsyncDriverForSyncEngine(Rule):
         if self.file.is_test and found and all(each.what == "passed" for each in found):
             return False  # handed to the code under test, which may do no more than keep it
         return not found or not all(
-            isinstance(each.consumer, cst.Attribute) and each.consumer.attr.value in NO_CONNECTION for each in found
+            isinstance(each.consumer, cst.Attribute) and each.consumer.attr.value in NO_CONNECTION
+            for each in found
         )
 
     def usable(self, dialect: str) -> list[str]:

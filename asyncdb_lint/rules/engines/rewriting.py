@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -10,6 +9,8 @@ import libcst as cst
 from asyncdb_lint.semantics.settings import only_binding
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from asyncdb_lint.file_context import FileContext
 
 Replacement = tuple[cst.CSTNode, cst.CSTNode]
@@ -17,7 +18,9 @@ Replacement = tuple[cst.CSTNode, cst.CSTNode]
 SPACED = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
-def literals(file: FileContext, node: cst.CSTNode | None) -> Iterator[cst.SimpleString | cst.FormattedStringText]:
+def literals(
+    file: FileContext, node: cst.CSTNode | None
+) -> Iterator[cst.SimpleString | cst.FormattedStringText]:
     """The literal texts that a URL argument is written as, in this file and used for nothing else."""
     match node:
         case cst.SimpleString() | cst.FormattedStringText():
@@ -54,7 +57,9 @@ def scheme_changed(file: FileContext, node: cst.CSTNode | None, old: str, new: s
     whole = rewritten(file, node, f"{old}://", f"{new}://")
     if whole is not None or not isinstance(node, cst.Call):
         return whole
-    alone = [each for each in literals(file, node) if isinstance(each, cst.SimpleString) and each.raw_value == old]
+    alone = [
+        each for each in literals(file, node) if isinstance(each, cst.SimpleString) and each.raw_value == old
+    ]
     if len(alone) != 1:
         return None
     return alone[0], alone[0].with_changes(value=alone[0].value.replace(old, new))

@@ -18,14 +18,14 @@ BOUND = {"engine", "connection"}
 
 
 class SessionEngineMismatch(Rule):
-    """A sync session on an async engine, an async session on a sync engine, or sync schema work on an async one.
+    """A sync session or schema work on an async engine, or an async session on a sync engine.
 
     ## What it flags
 
-    `Session` or `sessionmaker` (without `class_=AsyncSession`) bound to an `AsyncEngine` or `AsyncConnection`;
-    `AsyncSession` or `async_sessionmaker` bound to a sync one; `metadata.create_all`, `drop_all`, `reflect` and
-    `inspect` given an async engine or connection. `sessionmaker(async_engine, class_=AsyncSession)` works and is
-    left alone.
+    `Session` or `sessionmaker` (without `class_=AsyncSession`) bound to an `AsyncEngine` or
+    `AsyncConnection`; `AsyncSession` or `async_sessionmaker` bound to a sync one; `metadata.create_all`,
+    `drop_all`, `reflect` and `inspect` given an async engine or connection. `sessionmaker(async_engine,
+    class_=AsyncSession)` works and is left alone.
 
     ## Why it is bad
 
@@ -104,7 +104,7 @@ class SessionEngineMismatch(Rule):
         )
         self.report(
             call,
-            f"`{self.source(call.func)}` {subject}, and `{self.source(bind.value)}` is {article} {bound_role}",
+            f"`{self.source(call.func)}` {subject}, `{self.source(bind.value)}` is {article} {bound_role}",
             why=why,
             help=self.advice(role, made_mode),
             chain=self.origin(bind.value, f"the {bound_role} is made here"),
@@ -188,4 +188,8 @@ class SessionEngineMismatch(Rule):
         if not isinstance(node, cst.Name):
             return ()
         binding = only_binding(self.file.model, node)
-        return (self.file.step(binding.value, message),) if binding is not None and binding.value is not None else ()
+        return (
+            (self.file.step(binding.value, message),)
+            if binding is not None and binding.value is not None
+            else ()
+        )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.engines.rewriting import scheme_changed
-from asyncdb_lint.semantics.engines import EngineCall
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from asyncdb_lint.semantics.engines import EngineCall
 
 # Async drivers of a dialect, with the package that brings each.
 ASYNC_DRIVERS = {
@@ -27,14 +31,14 @@ class SyncDriverForAsyncEngine(Rule):
     ## What it flags
 
     `create_async_engine` with a URL that means a driver without async support: `postgresql+psycopg2://`,
-    `sqlite://`, `mysql+pymysql://`. A URL without driver means what the project's SQLAlchemy version makes of it:
-    plain `postgresql://` is psycopg2 up to 2.0 and psycopg, which is right, from 2.1. URLs are followed through
-    constants of other modules, helpers, settings classes and the defaults of environment variables.
+    `sqlite://`, `mysql+pymysql://`. A URL without driver means what the project's SQLAlchemy version makes of
+    it: plain `postgresql://` is psycopg2 up to 2.0 and psycopg, which is right, from 2.1. URLs are followed
+    through constants of other modules, helpers, settings classes and the defaults of environment variables.
 
     ## Why it is bad
 
-    Making the engine raises `InvalidRequestError: The asyncio extension requires an async driver to be used. The
-    loaded 'psycopg2' is not async.`
+    Making the engine raises `InvalidRequestError: The asyncio extension requires an async driver to be used.
+    The loaded 'psycopg2' is not async.`
 
     ## Good
 
@@ -72,7 +76,12 @@ class SyncDriverForAsyncEngine(Rule):
         engine = self.file.engines.get(call)
         if engine is None or not engine.is_engine or not engine.maker.is_async:
             return
-        if engine.url is None or engine.url_node is None or engine.driver is None or engine.driver.mode != "sync":
+        if (
+            engine.url is None
+            or engine.url_node is None
+            or engine.driver is None
+            or engine.driver.mode != "sync"
+        ):
             return
         drivers = ASYNC_DRIVERS.get(engine.driver.dialect, {})
         advice = " or ".join(f"`{engine.driver.dialect}+{name}://`" for name in self.usable(drivers))
@@ -80,7 +89,7 @@ class SyncDriverForAsyncEngine(Rule):
             engine.url_node,
             f"`{engine.name}` gets `{engine.url.scheme}://`{engine.by_default}, whose driver"
             f" `{engine.driver.name}` is sync",
-            why="Making the engine raises InvalidRequestError: the asyncio extension requires an async driver",
+            why="Making the engine raises InvalidRequestError: an async driver is required",
             help=f"write {advice}" if advice else "use a driver with async support",
             repair=self.repair(engine, self.usable(drivers)),
         )

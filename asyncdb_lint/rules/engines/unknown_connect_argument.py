@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.knowledge.drivers import (
-    Equivalent, all_pool_arguments, driver_of, engine_arguments, raw_connect_arguments,
+    Equivalent,
+    all_pool_arguments,
+    driver_of,
+    engine_arguments,
+    raw_connect_arguments,
 )  # fmt: skip
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.engines import EngineCall
-from asyncdb_lint.semantics.settings import Setting
+
+if TYPE_CHECKING:
+    from asyncdb_lint.semantics.engines import EngineCall
+    from asyncdb_lint.semantics.settings import Setting
 
 # What the raw makers take beside the keywords of the driver's `connect`.
 MAKERS_OWN = {
     "asyncpg": {
-        "dsn", "min_size", "max_size", "max_queries", "max_inactive_connection_lifetime", "connect", "setup", "init",
-        "reset", "loop", "connection_class", "record_class",
+        "dsn", "min_size", "max_size", "max_queries", "max_inactive_connection_lifetime", "connect", "setup",
+        "init", "reset", "loop", "connection_class", "record_class",
     },
     "aiosqlite": {"database", "loop"},
     "psycopg2": {"dsn", "database"},
 }  # fmt: skip
 DROPS_NONE = {"psycopg", "psycopg_async", "psycopg2"}
 URLS = (
-    "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+pg8000", "sqlite+aiosqlite",
-    "sqlite+pysqlite", "mysql+pymysql", "mysql+pyodbc", "oracle+oracledb", "mssql+pyodbc",
+    "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+pg8000",
+    "sqlite+aiosqlite", "sqlite+pysqlite", "mysql+pymysql", "mysql+pyodbc", "oracle+oracledb", "mssql+pyodbc",
 )  # fmt: skip
 
 
@@ -48,23 +55,23 @@ class UnknownConnectArgument(Rule):
 
     ## What it flags
 
-    A key of `connect_args` that the engine's driver refuses: `sslmode` and `connect_timeout` for asyncpg, `ssl`,
-    `timeout` and `statement_cache_size` for psycopg. Also such a keyword of `asyncpg.connect`,
-    `asyncpg.create_pool`, `psycopg.connect` and the connections of a psycopg pool, and driver options given to
-    `create_engine` itself instead of in `connect_args`.
+    A key of `connect_args` that the engine's driver refuses: `sslmode` and `connect_timeout` for asyncpg,
+    `ssl`, `timeout` and `statement_cache_size` for psycopg. Also such a keyword of `asyncpg.connect`,
+    `asyncpg.create_pool`, `psycopg.connect` and the connections of a psycopg pool, and driver options given
+    to `create_engine` itself instead of in `connect_args`.
 
     ## Why it is bad
 
-    The engine is made, and every attempt to connect fails: asyncpg raises `TypeError: connect() got an unexpected
-    keyword argument 'sslmode'`, psycopg `ProgrammingError: invalid connection option "ssl"`. Given to the engine
-    itself, making it raises `TypeError: Invalid argument(s) 'sslmode' sent to create_engine()`.
+    The engine is made, and every attempt to connect fails: asyncpg raises `TypeError: connect() got an
+    unexpected keyword argument 'sslmode'`, psycopg `ProgrammingError: invalid connection option "ssl"`. Given
+    to the engine itself, making it raises `TypeError: Invalid argument(s) 'sslmode' sent to create_engine()`.
 
     ## Good
 
     ```python
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    engine = create_async_engine("postgresql+asyncpg://app@db/app", connect_args={"ssl": "require", "timeout": 5})
+    engine = create_async_engine("postgresql+asyncpg://app@db/app", connect_args={"ssl": "require"})
     ```
 
     ## Bad
@@ -121,7 +128,9 @@ class UnknownConnectArgument(Rule):
     def report_unknown(self, engine: EngineCall, setting: Setting, instead: Equivalent | None) -> None:
         assert engine.driver is not None
         driver = engine.driver.name.removesuffix("_async")
-        error = "TypeError" if driver in ("asyncpg", "aiosqlite", "pymysql", "aiomysql") else "ProgrammingError"
+        error = (
+            "TypeError" if driver in ("asyncpg", "aiosqlite", "pymysql", "aiomysql") else "ProgrammingError"
+        )
         where = f"by default in `{engine.name}`" if engine.by_default else f"in `{engine.name}`"
         self.report(
             setting.place,
@@ -169,5 +178,7 @@ class UnknownConnectArgument(Rule):
                 setting.place,
                 f"`{setting.name}` is no argument of `{engine.name}`",
                 why="Making the engine raises TypeError: Invalid argument(s) sent to create_engine()",
-                help=f'pass it to the driver: `connect_args={{"{setting.name}": …}}`' if taken else self.advice(instead),
+                help=f'pass it to the driver: `connect_args={{"{setting.name}": …}}`'
+                if taken
+                else self.advice(instead),
             )

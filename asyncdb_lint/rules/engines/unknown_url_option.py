@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.knowledge.drivers import SSL_MODES
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.engines.rewriting import rewritten
-from asyncdb_lint.semantics.engines import EngineCall
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from asyncdb_lint.semantics.engines import EngineCall
 
 # asyncpg sends what it does not know in a DSN to the server, which has no such parameters.
 RAW_ASYNCPG = {
@@ -30,14 +34,14 @@ class UnknownUrlOption(Rule):
 
     ## What it flags
 
-    A key in the query of an engine's URL that its driver refuses, or that fails there because a URL carries text:
-    `?sslmode=require` or `?statement_cache_size=0` with asyncpg, `?prepare_threshold=0` with psycopg. A DSN given to
-    `asyncpg.connect` follows other rules: `sslmode` works there and `ssl` does not.
+    A key in the query of an engine's URL that its driver refuses, or that fails there because a URL carries
+    text: `?sslmode=require` or `?statement_cache_size=0` with asyncpg, `?prepare_threshold=0` with psycopg. A
+    DSN given to `asyncpg.connect` follows other rules: `sslmode` works there and `ssl` does not.
 
     ## Why it is bad
 
-    SQLAlchemy hands the query to the driver's `connect` as keyword arguments. The engine is made, and the first
-    connection raises `TypeError: connect() got an unexpected keyword argument 'sslmode'`.
+    SQLAlchemy hands the query to the driver's `connect` as keyword arguments. The engine is made, and the
+    first connection raises `TypeError: connect() got an unexpected keyword argument 'sslmode'`.
 
     ## Good
 
@@ -90,7 +94,9 @@ class UnknownUrlOption(Rule):
             return None
         if not engine.is_engine:
             # libpq reads `ssl=true` in a URI as sslmode=require.
-            taken = key in driver.url_query or key == "dbname" or (key, value) in (("ssl", "true"), ("ssl", None))
+            taken = (
+                key in driver.url_query or key == "dbname" or (key, value) in (("ssl", "true"), ("ssl", None))
+            )
             return None if taken else "ProgrammingError: invalid URI query parameter"
         if key in driver.url_broken:
             return driver.url_broken[key]

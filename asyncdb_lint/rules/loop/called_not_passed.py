@@ -19,14 +19,15 @@ class CalledNotPassed(Rule):
 
     ## What it flags
 
-    `to_thread(save(user))`, `run_in_executor(None, session.commit())`, `run_in_threadpool(load())`: the argument is a
-    call that does database work and gives no function. Calls that make a function (`partial(…)`, a factory of
-    closures) are left alone.
+    `to_thread(save(user))`, `run_in_executor(None, session.commit())`, `run_in_threadpool(load())`: the
+    argument is a call that does database work and gives no function. Calls that make a function
+    (`partial(…)`, a factory of closures) are left alone.
 
     ## Why it is bad
 
-    The call runs on the event loop, before the thread is asked: the loop stands still for the whole query. Then the
-    thread gets the result in place of a function: `TypeError: 'list' object is not callable`, after the effect.
+    The call runs on the event loop, before the thread is asked: the loop stands still for the whole query.
+    Then the thread gets the result in place of a function: `TypeError: 'list' object is not callable`, after
+    the effect.
 
     ## Good
 
@@ -78,7 +79,11 @@ class CalledNotPassed(Rule):
     def finish(self) -> None:
         for found in offloads(self.file):
             called = found.function
-            if isinstance(called, cst.Call) and self.does_database_work(called) and not self.may_be_function(called):
+            if (
+                isinstance(called, cst.Call)
+                and self.does_database_work(called)
+                and not self.may_be_function(called)
+            ):
                 self.report_called(found, called)
 
     def does_database_work(self, call: cst.Call) -> bool:
@@ -120,7 +125,7 @@ class CalledNotPassed(Rule):
         self.report(
             called,
             f"`{self.source(called)}` is called here, and `{name}` gets its result in place of a function",
-            why="The thread gets a coroutine that nobody awaits: nothing is sent to the database, then TypeError"
+            why="The thread gets a coroutine that nobody awaits: nothing is sent, then TypeError"
             if is_coroutine
             else "It blocks the event loop, then the thread fails with TypeError: the result is not callable",
             help=f"await `{self.source(called)}`: it needs no thread"
@@ -144,7 +149,9 @@ class CalledNotPassed(Rule):
         for arg in found.call.args:
             if arg.value is not called:
                 args.append(arg)
-            elif takes_keywords or not any(each.keyword is not None or each.star == "**" for each in called.args):
+            elif takes_keywords or not any(
+                each.keyword is not None or each.star == "**" for each in called.args
+            ):
                 comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
                 inner = [each.with_changes(comma=comma) for each in called.args]
                 args += [cst.Arg(called.func, comma=comma), *inner]

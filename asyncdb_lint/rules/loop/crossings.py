@@ -1,4 +1,4 @@
-"""Database objects of the calling code that a thread gets to work with: as argument, receiver, or closed over."""
+"""Database objects of the calling code that a thread works with: as argument, receiver, or closed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.kinds import Function, Instance
+from asyncdb_lint.semantics.kinds import Instance
 from asyncdb_lint.semantics.offload import LOOPS, Offload, target_scope
 from asyncdb_lint.semantics.usage import fates
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 HELD = {"session", "connection", "cursor", "transaction"}
 LOCKS = {
-    "threading.Lock", "threading.RLock", "asyncio.Lock", "anyio.Lock", "threading.Semaphore", "asyncio.Semaphore",
+    "threading.Lock", "threading.RLock", "threading.Semaphore", "asyncio.Lock", "asyncio.Semaphore",
+    "anyio.Lock",
 }  # fmt: skip
 # Ways back to the loop: a thread that uses them does not touch the object itself.
 WAYS_BACK = {"asyncio.run_coroutine_threadsafe", "anyio.from_thread.run", "asgiref.sync.async_to_sync"}
@@ -91,7 +92,11 @@ def used_from_outside(file: FileContext, scope: Scope) -> Iterator[cst.BaseExpre
 
 def names_in(file: FileContext, scope: Scope) -> Iterator[cst.Name]:
     for node in file.model.nodes.get(cst.Name, ()):
-        if isinstance(node, cst.Name) and node in file.model.exprs and is_inside(file.model.scope_of(node), scope):
+        if (
+            isinstance(node, cst.Name)
+            and node in file.model.exprs
+            and is_inside(file.model.scope_of(node), scope)
+        ):
             yield node
 
 
@@ -108,9 +113,14 @@ def is_self(file: FileContext, node: cst.CSTNode) -> bool:
     for binding in file.model.bindings_of(node):
         owner = binding.scope.parent
         first = binding.expr
-        if isinstance(first, ex.Param) and owner is not None and owner.what == "class" and binding.scope.what == "function":
+        in_method = owner is not None and owner.what == "class" and binding.scope.what == "function"
+        if isinstance(first, ex.Param) and in_method:
             function = file.model.summary.functions.get(first.function)
-            return function is not None and bool(function.parameters) and function.parameters[0].name == first.name
+            return (
+                function is not None
+                and bool(function.parameters)
+                and function.parameters[0].name == first.name
+            )
     return False
 
 
@@ -122,7 +132,10 @@ def is_launched(file: FileContext, node: cst.CSTNode) -> bool:
     for fate in fates(file.model, node):
         if fate.what in ("awaited", "returned"):
             continue
-        if fate.what == "attribute" and getattr(getattr(fate.consumer, "attr", None), "value", "") == "result":
+        if (
+            fate.what == "attribute"
+            and getattr(getattr(fate.consumer, "attr", None), "value", "") == "result"
+        ):
             continue
         if fate.what == "passed":
             holder = file.model.parents[fate.consumer]
@@ -170,21 +183,25 @@ def contains(file: FileContext, outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
 
 
 def goes_back(file: FileContext, offload: Offload) -> bool:
-    """Whether the thread hands its database calls back to the loop, or may do so with the loop that it is given."""
+    """Whether the thread hands its database calls back to the loop, or is given the loop to do so."""
     if any(getattr(file.kind(arg.value), "name", "") in LOOPS for arg in offload.arguments):
         return True
     scope = target_scope(file, offload.function)
     if scope is None:
         return False
-    calls = (call for call in file.model.nodes.get(cst.Call, ()) if is_inside(file.model.scope_of(call), scope))
-    return any(isinstance(kind := file.kind(call.func), Function) and kind.name in WAYS_BACK for call in calls)  # type: ignore[attr-defined]
+    return any(
+        isinstance(call, cst.Call)
+        and is_inside(file.model.scope_of(call), scope)
+        and getattr(file.kind(call.func), "name", "") in WAYS_BACK
+        for call in file.model.nodes.get(cst.Call, ())
+    )
 
 
 def connect_calls(file: FileContext, node: cst.CSTNode) -> list[ex.Call]:
     """The calls, of any file, that may have made the object in `node`: assignments are followed back."""
     found: list[ex.Call] = []
     todo = [(file.model.name, file.model.exprs.get(node))]
-    seen = set()
+    seen: set[tuple[str, ex.Node]] = set()
     while todo:
         module, expr = todo.pop()
         if expr is None or (module, expr) in seen or len(seen) > 40:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # aiosqlite, the asynchronous way to SQLite, is a thread too: nothing is won by it.
 NO_BETTER_WAY = {"sqlite3"}
-# Adapters for synchronous sessions end them in a thread, and that is right: the work itself was done elsewhere.
+# Adapters for synchronous sessions end them in a thread, and that is right: the work was done elsewhere.
 ENDS = {"commit", "rollback", "flush", *RELEASES}
 
 
@@ -27,15 +27,15 @@ class DatabaseWorkInExecutor(Rule):
     ## What it flags
 
     A function that talks to the database through a synchronous session, connection or cursor, handed from an
-    `async def` to `asyncio.to_thread`, `run_in_executor`, `run_in_threadpool` or `anyio.to_thread.run_sync`; also a
-    bound method such as `session.commit`. One finding per function, however often it is handed over. SQLite is left
-    alone: its asynchronous library uses a thread too.
+    `async def` to `asyncio.to_thread`, `run_in_executor`, `run_in_threadpool` or `anyio.to_thread.run_sync`;
+    also a bound method such as `session.commit`. One finding per function, however often it is handed over.
+    SQLite is left alone: its asynchronous library uses a thread too.
 
     ## Why it is bad
 
-    It does not block the loop, and it is right where no asynchronous driver is at hand. But every query in flight
-    holds a thread and a connection: `to_thread` has `min(32, cpus + 4)` threads for the whole process, starlette and
-    anyio have 40, and what waits for a thread waits behind everything else that is offloaded.
+    It does not block the loop, and it is right where no asynchronous driver is at hand. But every query in
+    flight holds a thread and a connection: `to_thread` has `min(32, cpus + 4)` threads for the whole process,
+    starlette and anyio have 40, and what waits for a thread waits behind everything else that is offloaded.
 
     ## Good
 
@@ -74,6 +74,7 @@ class DatabaseWorkInExecutor(Rule):
     code = "ADB106"
     name = "database-work-in-executor"
     severity = Severity.WARNING
+    default = False  # a thread that opens its own session is legitimate: this is a matter of policy
     requires = (b"async def",)
     triggers = (b"to_thread", b"executor", b"run_in_threadpool", b"sync_to_async", b"asyncify")
 
@@ -97,7 +98,13 @@ class DatabaseWorkInExecutor(Rule):
             is_sync = self.file.project.role(owner)[1] == "sync" if owner is not None else True
             library = getattr(kind, "name", "").partition(".")[0]
             ends = getattr(kind, "name", "").rpartition(".")[2] in ENDS
-            if member.blocks and not ends and is_sync and member.protocol == "plain" and library not in NO_BETTER_WAY:
+            if (
+                member.blocks
+                and not ends
+                and is_sync
+                and member.protocol == "plain"
+                and library not in NO_BETTER_WAY
+            ):
                 return self.source(found.function), []
             return None
         scope = target_scope(self.file, found.function)
@@ -117,8 +124,9 @@ class DatabaseWorkInExecutor(Rule):
         has_async = imports(self.file, "sqlalchemy.ext.asyncio") or imports(self.file, "sqlmodel.ext.asyncio")
         self.report(
             function,
-            f"`{self.source(function, 40)}` does database work in a thread of `{self.source(first.call.func, 40)}`",
-            why="Every query in flight holds one of a few dozen threads, and waits for one when they are taken",
+            f"`{self.source(function, 40)}` does database work in a thread of "
+            f"`{self.source(first.call.func, 40)}`",
+            why="Every query in flight holds one of a few dozen threads, or waits for one",
             help="use the project's async session (`session.run_sync(…)` runs synchronous ORM code on it)"
             if has_async
             else "use an async driver where there is one; keep the thread where there is none",

@@ -18,15 +18,16 @@ class Psycopg2WaitCallback(Rule):
 
     ## What it flags
 
-    `psycopg2.extras.wait_select(conn)` called in an `async def`, `set_wait_callback(wait_select)` in a file that has
-    async code, and, as information, `psycopg2.connect(…, async_=1)`: a mode that can be driven rightly by hand with
-    `poll()` and `loop.add_reader`, but that nothing is built on any more. Other callbacks (gevent's) and programs
-    without async code, where `wait_select` makes long queries answer to Ctrl-C, are left alone.
+    `psycopg2.extras.wait_select(conn)` called in an `async def`, `set_wait_callback(wait_select)` in a file
+    that has async code, and, as information, `psycopg2.connect(…, async_=1)`: a mode that can be driven
+    rightly by hand with `poll()` and `loop.add_reader`, but that nothing is built on any more. Other
+    callbacks (gevent's) and programs without async code, where `wait_select` makes long queries answer to
+    Ctrl-C, are left alone.
 
     ## Why it is bad
 
-    `wait_select` is a `select()` loop that waits for one connection: a query of 500 ms stalls the event loop for
-    500 ms, just as plain psycopg2 does.
+    `wait_select` is a `select()` loop that waits for one connection: a query of 500 ms stalls the event loop
+    for 500 ms, just as plain psycopg2 does.
 
     ## Good
 
@@ -76,7 +77,11 @@ class Psycopg2WaitCallback(Rule):
             function = getattr(self.kind(call.func), "name", "")
             if function == WAIT_SELECT and self.on_loop(call):
                 driven.setdefault(self.scope(call).function, []).append(call)
-            elif function == SET_CALLBACK and call.args and self.kind(call.args[0].value) == Function(WAIT_SELECT):
+            elif (
+                function == SET_CALLBACK
+                and call.args
+                and self.kind(call.args[0].value) == Function(WAIT_SELECT)
+            ):
                 self.report_callback(call)
             elif function == "psycopg2.connect" and self.is_async(call):
                 connects.append(call)
@@ -108,8 +113,7 @@ class Psycopg2WaitCallback(Rule):
         self.report(
             call,
             "`wait_select` as psycopg2's wait callback does not make it asynchronous",
-            why="Every query still waits in a `select()` loop in the calling thread: called from async code it "
-            "blocks the event loop",
+            why="Every query still waits in a `select()` loop in the calling thread, and async code with it",
             help="use `psycopg.AsyncConnection` of psycopg 3",
         )
 
@@ -117,7 +121,7 @@ class Psycopg2WaitCallback(Rule):
         self.report(
             call,
             f"`{self.source(call)}` opens a connection that has to be driven by hand",
-            why="Each step needs `poll()` and a wait; `commit`, `rollback` and `executemany` raise ProgrammingError",
+            why="Each step needs `poll()` and a wait; `commit` and `rollback` raise ProgrammingError",
             help="use `psycopg.AsyncConnection` of psycopg 3",
             severity=Severity.INFO,
         )

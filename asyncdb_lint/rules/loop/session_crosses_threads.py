@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import libcst as cst
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.loop import crossings as cr
-from asyncdb_lint.rules.loop.crossings import Crossing
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Function, Instance
-from asyncdb_lint.semantics.model import Scope
 from asyncdb_lint.semantics.offload import Offload, offloads
+
+if TYPE_CHECKING:
+    from asyncdb_lint.rules.loop.crossings import Crossing
+    from asyncdb_lint.semantics.model import Scope
 
 GATHERERS = {"asyncio.gather", "asyncio.wait", "asyncio.as_completed"}
 RAW = {"connection", "cursor"}
@@ -23,14 +27,15 @@ class SessionCrossesThreads(Rule):
     ## What it flags
 
     - An asynchronous session or connection used in a thread: `to_thread(session.execute, q)`.
-    - One synchronous session, connection or cursor given to several threads at the same time: under `gather`, in
-      tasks that are collected, in a loop of `executor.submit`.
+    - One synchronous session, connection or cursor given to several threads at the same time: under `gather`,
+      in tasks that are collected, in a loop of `executor.submit`.
     - A SQLite connection made outside and used in a thread, without `check_same_thread=False`.
-    - A connection kept on an object whose methods use it in threads without a lock, and a session kept on an object
-      that is passed to a thread.
+    - A connection kept on an object whose methods use it in threads without a lock, and a session kept on an
+      object that is passed to a thread.
 
-    A session that threads use strictly one after the other works, and is left alone; so are engines and factories,
-    a thread that opens its own session, and a thread that hands its calls back by `run_coroutine_threadsafe`.
+    A session that threads use strictly one after the other works, and is left alone; so are engines and
+    factories, a thread that opens its own session, and a thread that hands its calls back by
+    `run_coroutine_threadsafe`.
 
     ## Why it is bad
 
@@ -97,12 +102,14 @@ class SessionCrossesThreads(Rule):
                     if isinstance(each.node, cst.Attribute) and cr.is_self(self.file, each.node.value):
                         owner = self.scope(offload.call).enclosing_class
                         kept.setdefault((owner, self.source(each.node)), []).append(each)
-        told_origins = {key for (function, key), found in shared.items() if self.report_shared(found)}
-        for (_, _text), found in kept.items():
+        told_origins = {found[0].origin.key for found in shared.values() if self.report_shared(found)}
+        for found in kept.values():
             if found[0].origin.key not in told_origins:
                 self.report_kept(found)
         if not self.file.is_test:
-            self.check_gathers({each.origin.key: each for found in shared.values() for each in found}, told_origins)
+            self.check_gathers(
+                {each.origin.key: each for found in shared.values() for each in found}, told_origins
+            )
 
     # An async object in a thread
 
@@ -116,7 +123,7 @@ class SessionCrossesThreads(Rule):
             if mode == "async" and member.protocol == "coroutine" and role:
                 self.report(
                     function,
-                    f"`{self.source(function)}` is a coroutine function: the thread only makes a coroutine of it",
+                    f"`{self.source(function)}` is a coroutine function: a thread only makes a coroutine of it",
                     why="Nobody awaits that coroutine: nothing is sent to the database",
                     help=f"write `await {self.source(function)}(…)`: it needs no thread",
                 )
@@ -129,8 +136,8 @@ class SessionCrossesThreads(Rule):
         self.report(
             crossed.node if crossed.how == "argument" else function,
             f"`{name}` is an `{self.class_name(crossed)}` of this event loop, and a thread gets to use it",
-            why="In a thread it raises MissingGreenlet, or works on a connection that belongs to another loop",
-            help="open a session of its own in the thread's function, or use `run_sync` in place of the thread",
+            why="In a thread it raises MissingGreenlet, or uses a connection of another loop",
+            help="open a session in the thread's function, or use `run_sync` in place of the thread",
         )
         return True
 
@@ -140,7 +147,8 @@ class SessionCrossesThreads(Rule):
         launched = [each for each in found if cr.is_launched(self.file, each.offload.call)]
         calls = {each.offload.call for each in launched}
         made_in_loop = any(
-            cr.is_repeated(self.file, each.offload.call) and not self.is_made_in_loop(each) for each in launched
+            cr.is_repeated(self.file, each.offload.call) and not self.is_made_in_loop(each)
+            for each in launched
         )
         if len(calls) < 2 and not made_in_loop:
             return self.report_sqlite(found)
@@ -161,9 +169,9 @@ class SessionCrossesThreads(Rule):
         """Whether every round has an object of its own."""
         binding = each.origin.binding
         target = binding.target if binding is not None else None
-        return binding is not None and binding.scope.what == "comprehension" or (
-            target is not None and not isinstance(target, cst.Param) and cr.is_repeated(self.file, target)
-        )
+        if binding is None or target is None or isinstance(target, cst.Param):
+            return False
+        return binding.scope.what == "comprehension" or cr.is_repeated(self.file, target)
 
     def report_sqlite(self, found: list[Crossing]) -> bool:
         """A local SQLite connection: it remembers its thread."""
@@ -183,12 +191,19 @@ class SessionCrossesThreads(Rule):
     # An object that is kept on self
 
     def report_kept(self, found: list[Crossing]) -> None:
-        risky = [each for each in found if each.offload.executor is None or self.is_default(each.offload.executor)]
+        risky = [
+            each for each in found if each.offload.executor is None or self.is_default(each.offload.executor)
+        ]
         risky = [each for each in risky if self.is_raw(each) or each.how == "argument"]
-        if not risky or any(cr.is_locked(self.file, each.offload) for each in risky):
+        risky = [each for each in risky if not cr.is_locked(self.file, each.offload)]
+        if not risky:
             return
         first = risky[0]
-        certain = self.is_sqlite(first) and bool(cr.connect_calls(self.file, first.node)) and not self.is_unchecked(first)
+        certain = (
+            self.is_sqlite(first)
+            and bool(cr.connect_calls(self.file, first.node))
+            and not self.is_unchecked(first)
+        )
         name = self.source(first.node, 40)
         self.report(
             first.node if first.how == "argument" else first.offload.function,
@@ -196,14 +211,20 @@ class SessionCrossesThreads(Rule):
             why="SQLite raises ProgrammingError outside the thread that made the connection"
             if certain
             else "Two calls at once use it from two threads: their transactions mix",
-            help="open what the thread needs in its own function, or hold one `threading.Lock` around every use",
-            chain=[self.file.step(each.offload.call, "a thread gets it here too") for each in self.later(risky)],
+            help="open what the thread needs in its function, or hold one `threading.Lock` around every use",
+            chain=[
+                self.file.step(each.offload.call, "a thread gets it here too") for each in self.later(risky)
+            ],
             severity=Severity.ERROR if certain else Severity.WARNING,
         )
 
     def later(self, found: list[Crossing]) -> list[Crossing]:
-        calls = {found[0].offload.call}
-        return [each for each in found if each.offload.call not in calls and not calls.add(each.offload.call)]  # type: ignore[func-returns-value]
+        """One crossing for each further offload."""
+        return list(
+            {
+                each.offload.call: each for each in found if each.offload.call is not found[0].offload.call
+            }.values()
+        )
 
     def is_default(self, executor: cst.BaseExpression) -> bool:
         return isinstance(executor, cst.Name) and executor.value == "None"
@@ -223,7 +244,9 @@ class SessionCrossesThreads(Rule):
 
     # Coroutines under gather, of which one takes the session into a thread
 
-    def check_gathers(self, threaded: dict[tuple[str, object], Crossing], told: set[tuple[str, object]]) -> None:
+    def check_gathers(
+        self, threaded: dict[tuple[str, object], Crossing], told: set[tuple[str, object]]
+    ) -> None:
         for call in self.file.model.nodes.get(cst.Call, ()):
             assert isinstance(call, cst.Call)
             if getattr(self.kind(call.func), "name", "") in GATHERERS and len(call.args) > 1:
@@ -248,10 +271,12 @@ class SessionCrossesThreads(Rule):
             arg, _ = found[0]
             self.report(
                 arg.value,
-                f"`{self.source(arg.value, 40)}` goes to coroutines that run at the same time, and on into a thread",
+                f"`{self.source(arg.value, 40)}` goes to coroutines that run together, and on into a thread",
                 why="Their transactions mix: a commit or rollback in one ends the work of the other",
                 help="pass the session factory, and let each open its own",
-                chain=[self.file.step(each.offload.call, "a thread gets the session here") for each in deeper],
+                chain=[
+                    self.file.step(each.offload.call, "a thread gets the session here") for each in deeper
+                ],
             )
 
     def taken_on(self, call: cst.Call, threaded: dict[tuple[str, object], Crossing]) -> Crossing | None:
@@ -260,7 +285,9 @@ class SessionCrossesThreads(Rule):
         if not isinstance(kind, Function):
             return None
         name = kind.name.rpartition(":")[2]
-        return next((each for each in threaded.values() if self.scope(each.offload.call).qualname == name), None)
+        return next(
+            (each for each in threaded.values() if self.scope(each.offload.call).qualname == name), None
+        )
 
     def class_name(self, each: Crossing) -> str:
         return each.kind.name.rpartition(".")[2].rpartition(":")[2]

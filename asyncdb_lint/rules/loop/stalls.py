@@ -1,4 +1,4 @@
-"""Blocking operations that run on the event loop, gathered by cause: one object in one function is one stall."""
+"""Blocking operations on the event loop, gathered by cause: one object in one function is one stall."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from asyncdb_lint.semantics.model import Scope
 
 RUNNERS = {
-    "asyncio.run", "asyncio.AbstractEventLoop.run_until_complete", "asyncio.Runner.run", "anyio.run", "uvloop.run",
+    "asyncio.run", "asyncio.AbstractEventLoop.run_until_complete", "asyncio.Runner.run", "anyio.run",
+    "uvloop.run",
 }  # fmt: skip
 CONCURRENCY = {
-    "asyncio.create_task", "asyncio.ensure_future", "asyncio.gather", "asyncio.TaskGroup", "asyncio.as_completed",
-    "asyncio.AbstractEventLoop.create_task", "asyncio.wait", "anyio.create_task_group", "asyncio.start_server",
+    "asyncio.create_task", "asyncio.ensure_future", "asyncio.gather", "asyncio.TaskGroup",
+    "asyncio.as_completed", "asyncio.AbstractEventLoop.create_task", "asyncio.wait", "anyio.create_task_group",
+    "asyncio.start_server",
 }  # fmt: skip
 # Code in these folders is run by hand or by a tool, one task on one loop.
 SCRIPT_FOLDERS = {"scripts", "script", "alembic", "migrations"}
@@ -87,7 +89,7 @@ def is_mistaken(file: FileContext, origin: Origin, awaited: list[Operation]) -> 
 
 
 def has_loop_for_itself(file: FileContext, function: Scope) -> bool:
-    """Whether a coroutine is only ever started by `asyncio.run` and starts no other: it keeps nobody waiting."""
+    """Whether a coroutine is only ever started by `asyncio.run` and starts no other: nobody waits."""
     own = Function(f"{file.model.name}:{function.qualname}")
     alone = False
     for call in file.model.nodes.get(cst.Call, ()):
@@ -136,7 +138,11 @@ def steps(file: FileContext, stall: Stall) -> list[Step]:
     if isinstance(node, cst.Param):
         default = node.default
         given = f" from `{file.source(default, 40)}`" if default is not None else ""
-        found.append(file.step(node.name, f"`{node.name.value}` is a synchronous {class_label(file, stall.first)}{given}"))
+        found.append(
+            file.step(
+                node.name, f"`{node.name.value}` is a synchronous {class_label(file, stall.first)}{given}"
+            )
+        )
     elif isinstance(node, cst.Call) and node is not stall.first.node:
         name = f"`{binding.name}`" if binding is not None else f"the {class_label(file, stall.first)}"
         found.append(file.step(node, f"{name} is made here"))
@@ -161,7 +167,10 @@ def is_startup(file: FileContext, scope: Scope) -> bool:
             return bool(parameters) and "app" in parameters[0].name.value
         if isinstance(target, cst.Call) and isinstance(target.func, cst.Attribute):
             event = file.kind(target.args[0].value) if target.args else None
-            if target.func.attr.value == "on_event" and getattr(event, "value", "") in ("startup", "shutdown"):
+            if target.func.attr.value == "on_event" and getattr(event, "value", "") in (
+                "startup",
+                "shutdown",
+            ):
                 return True
     return False
 
@@ -179,7 +188,10 @@ def could_be_plain(file: FileContext, scope: Scope) -> bool:
 
 def is_route(decorator: cst.BaseExpression) -> bool:
     target = decorator.func if isinstance(decorator, cst.Call) else None
-    return isinstance(target, cst.Attribute) and target.attr.value in ROUTE_METHODS - {"websocket", "middleware"}
+    return isinstance(target, cst.Attribute) and target.attr.value in ROUTE_METHODS - {
+        "websocket",
+        "middleware",
+    }
 
 
 def imports(file: FileContext, prefix: str) -> bool:
@@ -192,7 +204,7 @@ def imports(file: FileContext, prefix: str) -> bool:
 
 
 def remedy(file: FileContext, stall: Stall, async_form: str) -> str:
-    """What to write instead; `async_form` is how the project's own asynchronous library would do it, if it has one."""
+    """What to write instead; `async_form` is how an asynchronous library would do it."""
     if could_be_plain(file, stall.scope):
         return "make the endpoint a plain `def`, which runs in a thread: it awaits nothing"
     thread = "move this into a plain function that opens what it needs, and `await asyncio.to_thread(…)` it"

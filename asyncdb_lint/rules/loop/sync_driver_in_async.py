@@ -5,7 +5,14 @@ from __future__ import annotations
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.loop.stalls import (
-    Stall, class_label, described, imports, is_startup, remedy, stalls, steps,
+    Stall,
+    class_label,
+    described,
+    imports,
+    is_startup,
+    remedy,
+    stalls,
+    steps,
 )  # fmt: skip
 
 ASYNC_FORMS = {
@@ -26,17 +33,19 @@ class SyncDriverInAsync(Rule):
 
     ## What it flags
 
-    Calls in an `async def` that connect or talk to the database through a synchronous driver: psycopg2, psycopg's
-    synchronous classes and pools, sqlite3 and their like. All that one connection does in one function is one
-    finding, at its first blocking line.
+    Calls in an `async def` that connect or talk to the database through a synchronous driver: psycopg2,
+    psycopg's synchronous classes and pools, sqlite3 and their like. All that one connection does in one
+    function is one finding, at its first blocking line.
 
-    Code in a plain `def`, and in a lambda or nested function that is handed on (`to_thread`, `run_in_executor`), is
-    left alone; so are tests, migrations, in-memory SQLite databases and connections made with `async_=1`.
+    Code in a plain `def`, and in a lambda or nested function that is handed on (`to_thread`,
+    `run_in_executor`), is left alone; so are tests, migrations, in-memory SQLite databases and connections
+    made with `async_=1`.
 
     ## Why it is bad
 
-    There is no exception. While the driver waits, the whole event loop stands still: a query of 500 ms stalls every
-    other task for 500 ms, and connecting to a server that never answers stalls them for the whole connect timeout.
+    There is no exception. While the driver waits, the whole event loop stands still: a query of 500 ms stalls
+    every other task for 500 ms, and connecting to a server that never answers stalls them for the whole
+    connect timeout.
 
     ## Good
 
@@ -83,7 +92,11 @@ class SyncDriverInAsync(Rule):
     def report_stall(self, stall: Stall) -> None:
         startup = is_startup(self.file, stall.scope)
         first = stall.first
-        through = "" if first.origin.node is first.node else f": it goes through a synchronous {class_label(self.file, first)}"
+        through = (
+            ""
+            if first.origin.node is first.node
+            else f": it goes through a synchronous {class_label(self.file, first)}"
+        )
         self.report(
             first.node,
             f"{described(self.file, first)} blocks the event loop{through}",
@@ -96,5 +109,7 @@ class SyncDriverInAsync(Rule):
         )
 
     def async_form(self, library: str) -> str:
-        relatives = (f"use `{each}` and await the call" for each in ASYNC_RELATIVES.get(library, ()) if imports(self.file, each))
-        return ASYNC_FORMS.get(library) or next(relatives, "")
+        if library in ASYNC_FORMS:
+            return ASYNC_FORMS[library]
+        known = [each for each in ASYNC_RELATIVES.get(library, ()) if imports(self.file, each)]
+        return f"use `{known[0]}` and await the call" if known else ""

@@ -12,13 +12,14 @@ class SyncEngineInAsync(Rule):
 
     ## What it flags
 
-    `create_engine(…)` or `sessionmaker(…)` in an `async def` that then connects, queries or opens sessions with it
-    in the same function. Making an engine sends nothing: where it is only kept, or used in threads, it is left alone.
+    `create_engine(…)` or `sessionmaker(…)` in an `async def` that then connects, queries or opens sessions
+    with it in the same function. Making an engine sends nothing: where it is only kept, or used in threads,
+    it is left alone.
 
     ## Why it is bad
 
-    The first use connects while the event loop stands still, and so does every query after it. Each call of the
-    function also makes a pool of its own, with connections that nobody reuses.
+    The first use connects while the event loop stands still, and so does every query after it. Each call of
+    the function also makes a pool of its own, with connections that nobody reuses.
 
     ## Good
 
@@ -68,7 +69,9 @@ class SyncEngineInAsync(Rule):
         made = stall.origin.node
         role = self.file.role(made)[0]
         what = "engine" if role == "engine" else "session factory"
-        uses = [self.file.step(stall.first.node, f"`{self.source(stall.first.node, 40)}` blocks the event loop")]
+        uses = [
+            self.file.step(stall.first.node, f"`{self.source(stall.first.node, 40)}` blocks the event loop")
+        ]
         uses += [step for step in steps(self.file, stall) if step.location != self.file.span(made)[0]]
         known = "the project's" if imports(self.file, "sqlalchemy.ext.asyncio") else "an"
         self.report(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.loop.stalls import (
-    Stall, class_label, described, imports, is_startup, remedy, stalls, steps,
+    Stall,
+    class_label,
+    described,
+    imports,
+    is_startup,
+    remedy,
+    stalls,
+    steps,
 )  # fmt: skip
 
 
@@ -14,19 +21,20 @@ class SyncSessionInAsync(Rule):
 
     ## What it flags
 
-    Calls in an `async def` that talk to the database through a synchronous `Session`, `scoped_session`, `Query`,
-    `Connection` or `Engine`, wherever the object comes from: a dependency, a `with` block, a factory of another
-    module, an attribute. All that one object does in one function is one finding, at its first blocking line.
+    Calls in an `async def` that talk to the database through a synchronous `Session`, `scoped_session`,
+    `Query`, `Connection` or `Engine`, wherever the object comes from: a dependency, a `with` block, a factory
+    of another module, an attribute. All that one object does in one function is one finding, at its first
+    blocking line.
 
-    Code in a plain `def`, a lambda or nested function that is handed on (`run_sync`, `to_thread`), and calls that
-    send nothing (`session.add`, reading a buffered result) are left alone; so are tests, migrations, and objects
-    that the function itself awaits although their annotation says synchronous.
+    Code in a plain `def`, a lambda or nested function that is handed on (`run_sync`, `to_thread`), and calls
+    that send nothing (`session.add`, reading a buffered result) are left alone; so are tests, migrations, and
+    objects that the function itself awaits although their annotation says synchronous.
 
     ## Why it is bad
 
     There is no exception. While the database answers, the whole event loop stands still: a query of 500 ms
-    stalls every other request for 500 ms, and a server that accepts the connection and never answers stalls them
-    for the whole connect timeout.
+    stalls every other request for 500 ms, and a server that accepts the connection and never answers stalls
+    them for the whole connect timeout.
 
     ## Good
 

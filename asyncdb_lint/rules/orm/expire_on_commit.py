@@ -30,15 +30,17 @@ class ExpireOnCommit(Rule):
 
     ## What it flags
 
-    `async_sessionmaker(engine)`, `sessionmaker(engine, class_=AsyncSession)` or `AsyncSession(engine)` without
-    `expire_on_commit=False`, where a function of the project commits such a session and then reads an attribute of
-    an object that it added or loaded (or returns it from a route) without a refresh. The session is followed to
-    its factory through dependencies and helpers; where that cannot be done, the project must have only this one.
+    `async_sessionmaker(engine)`, `sessionmaker(engine, class_=AsyncSession)` or `AsyncSession(engine)`
+    without `expire_on_commit=False`, where a function of the project commits such a session and then reads
+    an attribute of an object that it added or loaded (or returns it from a route) without a refresh. The
+    session is followed to its factory through dependencies and helpers; where that cannot be done, the
+    project must have only this one.
 
     ## Why it is bad
 
-    `commit()` expires every object. The next attribute read wants to load it again, outside of any `await`, and
-    raises `MissingGreenlet: greenlet_spawn has not been called`, or `DetachedInstanceError` after the session closed.
+    `commit()` expires every object. The next attribute read wants to load it again, outside of any `await`,
+    and raises `MissingGreenlet: greenlet_spawn has not been called`, or `DetachedInstanceError` after the
+    session closed.
 
     ## Good
 
@@ -70,9 +72,9 @@ class ExpireOnCommit(Rule):
 
     ## When to ignore
 
-    When the reads are refreshed in a way that the linter cannot see. The fix is unsafe because a query after the
-    commit then no longer overwrites what the session's objects hold: use `refresh()` or `populate_existing`
-    where another transaction's changes must be seen.
+    When the reads are refreshed in a way that the linter cannot see. The fix is unsafe because a query
+    after the commit then no longer overwrites what the session's objects hold: use `refresh()` or
+    `populate_existing` where another transaction's changes must be seen.
 
     ## Source
 
@@ -90,24 +92,30 @@ class ExpireOnCommit(Rule):
         expr = self.file.model.exprs.get(call)
         if self.file.is_test or not isinstance(expr, ex.Call) or not self.makes_sessions(expr):
             return
-        if any(keyword in ("expire_on_commit", "*", "**") for keyword, _ in expr.keywords) or self.is_configured(call):
+        if any(
+            keyword in ("expire_on_commit", "*", "**") for keyword, _ in expr.keywords
+        ) or self.is_configured(call):
             return
         held = next((each.index for each in self.file.model.bindings if each.value is call), None)
         read = self.read_after_commit(Origin(self.file.model.name, expr, held))
         if read is None:
             return
         name = self.source(call.func)
-        where = f"`{read.function}`" if read.module == self.file.model.name else f"`{read.function}` of `{read.module}`"
+        where = (
+            f"`{read.function}`"
+            if read.module == self.file.model.name
+            else f"`{read.function}` of `{read.module}`"
+        )
         self.report(
             call.func,
-            f"`{name}` makes sessions that expire their objects at commit, and {where} does `{read.text}` after one",
+            f"`{name}` makes sessions that expire objects at commit, and {where} does `{read.text}` after one",
             why="Reading an expired attribute loads it outside of any `await`: MissingGreenlet",
             help="write `expire_on_commit=False`, or refresh the object after the commit",
             repair=self.repair(call),
         )
 
     def makes_sessions(self, expr: ex.Call) -> bool:
-        """Whether a call makes an async factory, or an async session itself (not a project's class of its own)."""
+        """Whether a call makes an async factory, or an async session itself (not of a project's own class)."""
         called = self.file.kind_of(expr.func)
         if not isinstance(called, Class) or ":" in called.name:
             return False
@@ -158,7 +166,8 @@ class ExpireOnCommit(Rule):
                 argument = argument.with_changes(comma=last.comma)
             elif not isinstance(last.whitespace_after_arg, cst.SimpleWhitespace):
                 args[-1] = last.with_changes(
-                    comma=args[-2].comma if len(args) > 1 else cst.Comma(), whitespace_after_arg=cst.SimpleWhitespace("")
+                    comma=args[-2].comma if len(args) > 1 else cst.Comma(),
+                    whitespace_after_arg=cst.SimpleWhitespace(""),
                 )
                 argument = argument.with_changes(whitespace_after_arg=last.whitespace_after_arg)
         mended = call.with_changes(args=[*args, argument])

@@ -20,15 +20,15 @@ class NoPrePing(Rule):
 
     ## What it flags
 
-    An engine on a database server, with a queue pool and neither `pool_pre_ping` nor `pool_recycle`, in a module
-    that a web application imports. Engines of tests, scripts, migrations and single calls, `NullPool`, SQLite, and
-    engines whose arguments cannot all be seen are left alone.
+    An engine on a database server, with a queue pool and neither `pool_pre_ping` nor `pool_recycle`, in a
+    module that a web application imports. Engines of tests, scripts, migrations and single calls, `NullPool`,
+    SQLite, and engines whose arguments cannot all be seen are left alone.
 
     ## Why it is bad
 
-    A restart of the database, a failover or a firewall that drops idle connections leaves dead connections in the
-    pool. Each of them fails one request: asyncpg with `InterfaceError: connection is closed`, psycopg with
-    `OperationalError`. `pool_pre_ping=True` replaces a dead connection before it is handed out.
+    A restart of the database, a failover or a firewall that drops idle connections leaves dead connections in
+    the pool. Each of them fails one request: asyncpg with `InterfaceError: connection is closed`, psycopg
+    with `OperationalError`. `pool_pre_ping=True` replaces a dead connection before it is handed out.
 
     ## Good
 
@@ -52,8 +52,8 @@ class NoPrePing(Rule):
 
     ## When to ignore
 
-    When every caller retries, or a proxy in front of the database keeps connections alive. `pool_pre_ping=False`
-    written out says the same.
+    When every caller retries, or a proxy in front of the database keeps connections alive.
+    `pool_pre_ping=False` written out says the same.
 
     ## Source
 
@@ -78,7 +78,7 @@ class NoPrePing(Rule):
         self.report(
             call.func,
             f"`{engine.name}` makes a pooled engine that never checks its idle connections",
-            why="After a restart or failover of the database each dead connection in the pool fails one request",
+            why="After a restart or failover of the database each dead connection fails one request",
             help="pass `pool_pre_ping=True`",
             repair=Repair(
                 Applicability.SAFE,

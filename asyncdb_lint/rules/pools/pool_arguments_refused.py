@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
@@ -10,21 +10,24 @@ from asyncdb_lint.knowledge.drivers import all_pool_arguments, pool_arguments
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.engines.rewriting import without
 
+if TYPE_CHECKING:
+    import libcst as cst
+
 
 class PoolArgumentsRefused(Rule):
     """Pool arguments that the engine's pool class does not take.
 
     ## What it flags
 
-    `pool_size`, `max_overflow`, `pool_timeout` or `pool_use_lifo` for an engine with `NullPool`, `StaticPool` or
-    `AssertionPool`, named or by default: in-memory SQLite gets `StaticPool` in an async engine and
-    `SingletonThreadPool`, which takes no `max_overflow`, in a sync one. Arguments that only a branch adds are left
-    alone.
+    `pool_size`, `max_overflow`, `pool_timeout` or `pool_use_lifo` for an engine with `NullPool`, `StaticPool`
+    or `AssertionPool`, named or by default: in-memory SQLite gets `StaticPool` in an async engine and
+    `SingletonThreadPool`, which takes no `max_overflow`, in a sync one. Arguments that only a branch adds are
+    left alone.
 
     ## Why it is bad
 
-    Making the engine raises `TypeError: Invalid argument(s) 'pool_size' sent to create_engine(), using configuration
-    PGDialect_asyncpg/NullPool/Engine`.
+    Making the engine raises `TypeError: Invalid argument(s) 'pool_size' sent to create_engine(), using
+    configuration PGDialect_asyncpg/NullPool/Engine`.
 
     ## Good
 
@@ -62,7 +65,11 @@ class PoolArgumentsRefused(Rule):
 
     def visit_Call(self, call: cst.Call) -> None:
         engine = self.file.engines.get(call)
-        if engine is None or engine.pool is None or (engine.url is not None and engine.url.by_default and not engine.pool_node):
+        if (
+            engine is None
+            or engine.pool is None
+            or (engine.url is not None and engine.url.by_default and not engine.pool_node)
+        ):
             return
         taken = pool_arguments(engine.pool, self.file.sqlalchemy)
         if taken is None:
@@ -76,7 +83,9 @@ class PoolArgumentsRefused(Rule):
         if not refused:
             return
         names = ", ".join(f"`{each.name}`" for each in refused)
-        whose = f"`{engine.pool}`" + ("" if engine.pool_node is not None else ", the pool of in-memory SQLite,")
+        whose = f"`{engine.pool}`" + (
+            "" if engine.pool_node is not None else ", the pool of in-memory SQLite,"
+        )
         self.report(
             refused[0].place,
             f"{whose} does not take {names}",

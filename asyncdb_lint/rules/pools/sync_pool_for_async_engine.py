@@ -19,9 +19,9 @@ class SyncPoolForAsyncEngine(Rule):
 
     ## What it flags
 
-    `create_async_engine(poolclass=QueuePool)`, `SingletonThreadPool` or a subclass of them; and the reverse, the
-    async queue pool on a sync engine. `NullPool`, `StaticPool` and `AssertionPool` fit both, and an async engine
-    with pool arguments and no `poolclass` has the async pool already.
+    `create_async_engine(poolclass=QueuePool)`, `SingletonThreadPool` or a subclass of them; and the reverse,
+    the async queue pool on a sync engine. `NullPool`, `StaticPool` and `AssertionPool` fit both, and an async
+    engine with pool arguments and no `poolclass` has the async pool already.
 
     ## Why it is bad
 
@@ -74,8 +74,10 @@ class SyncPoolForAsyncEngine(Rule):
         self.report(
             engine.pool_node,
             f"`{self.source(engine.pool_node)}` cannot be the pool of {mode} engine",
-            why=f"Making the engine raises ArgumentError: Pool class {name} cannot be used with {kind} engine",
-            help=f"use `{ASYNC_POOL}`, or leave `poolclass` out" if engine.maker.is_async else "use `QueuePool`",
+            why=f"It raises ArgumentError: Pool class {name} cannot be used with {kind} engine",
+            help=f"use `{ASYNC_POOL}`, or leave `poolclass` out"
+            if engine.maker.is_async
+            else "use `QueuePool`",
             repair=self.repair(engine.pool_node, name) if engine.maker.is_async else None,
         )
 
@@ -85,7 +87,9 @@ class SyncPoolForAsyncEngine(Rule):
             return None
         if isinstance(node, cst.Attribute) and node.attr.value == name:
             return Repair(
-                Applicability.SAFE, f"Use `{ASYNC_POOL}`", ((node.attr, node.attr.with_changes(value=ASYNC_POOL)),)
+                Applicability.SAFE,
+                f"Use `{ASYNC_POOL}`",
+                ((node.attr, node.attr.with_changes(value=ASYNC_POOL)),),
             )
         if not isinstance(node, cst.Name) or node.value != name:
             return None

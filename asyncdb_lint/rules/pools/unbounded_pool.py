@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.servers import is_server_code, outlives_call
+
+if TYPE_CHECKING:
+    import libcst as cst
 
 QUEUE_POOLS = {"QueuePool", "AsyncAdaptedQueuePool"}
 # Arguments of a queue pool whose value lifts its limit.
@@ -22,13 +25,13 @@ class UnboundedPool(Rule):
 
     ## What it flags
 
-    `pool_size=0` or `max_overflow=-1` for an engine that lives as long as a web application. Tests, scripts and
-    migrations are left alone.
+    `pool_size=0` or `max_overflow=-1` for an engine that lives as long as a web application. Tests, scripts
+    and migrations are left alone.
 
     ## Why it is bad
 
-    Under load the pool opens a connection for each request that waits, until PostgreSQL answers `sorry, too many
-    clients already` to this application and to all others. A bounded pool lets requests wait instead.
+    Under load the pool opens a connection for each request that waits, until PostgreSQL answers `sorry, too
+    many clients already` to this application and to all others. A bounded pool lets requests wait instead.
 
     ## Good
 
@@ -79,12 +82,16 @@ class UnboundedPool(Rule):
             if getattr(value, "value", None) != limitless or isinstance(getattr(value, "value", None), bool):
                 continue
             expr = self.file.model.exprs.get(setting.value)
-            if isinstance(expr, ex.Either) or not is_server_code(self.file) or not outlives_call(self.file.model, call):
+            if (
+                isinstance(expr, ex.Either)
+                or not is_server_code(self.file)
+                or not outlives_call(self.file.model, call)
+            ):
                 return
             self.report(
                 setting.place,
                 f"The pool of `{engine.name}` has no upper limit",
                 why=f"{why}: under load it opens connections until the server refuses everybody's",
-                help="set `pool_size` and `max_overflow` so that all processes together stay below the server's limit",
+                help="set `pool_size` and `max_overflow` so that all processes stay below the server's limit",
             )
             return

@@ -9,7 +9,7 @@ from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.sessions.providers import closing_consumer, is_dependency, provides
 from asyncdb_lint.rules.sessions.wrapping import entered_generator
-from asyncdb_lint.semantics.lifecycle import Event, Life, around, is_handling, life, lives, start
+from asyncdb_lint.semantics.lifecycle import Event, Life, around, is_handling, lives, start
 
 BROAD = {"builtins.Exception", "builtins.BaseException"}
 
@@ -19,17 +19,17 @@ class BareYieldSession(Rule):
 
     ## What it flags
 
-    A generator (a FastAPI dependency, a context manager) that makes a session and yields it without `async with`
-    and without a `finally` that closes it: a bare `yield`, a `close()` after the `yield` that an exception skips.
-    Also a dependency that returns a new session, which nothing can close. A session that comes from elsewhere (a
-    parameter, `request.state`, a registry) is left alone, and so is one that a commit or rollback has already
-    parted from its connection on every way out.
+    A generator (a FastAPI dependency, a context manager) that makes a session and yields it without `async
+    with` and without a `finally` that closes it: a bare `yield`, a `close()` after the `yield` that an
+    exception skips. Also a dependency that returns a new session, which nothing can close. A session that
+    comes from elsewhere (a parameter, `request.state`, a registry) is left alone, and so is one that a
+    commit or rollback has already parted from its connection on every way out.
 
     ## Why it is bad
 
-    The connection stays checked out, in a transaction. After `pool_size + max_overflow` such requests every further
-    one waits `pool_timeout` seconds and fails with `QueuePool limit of size 5 overflow 10 reached`. The garbage
-    collector does not return an async connection to the pool: it terminates it.
+    The connection stays checked out, in a transaction. After `pool_size + max_overflow` such requests every
+    further one waits `pool_timeout` seconds and fails with `QueuePool limit of size 5 overflow 10 reached`.
+    The garbage collector does not return an async connection to the pool: it terminates it.
 
     ## Good
 
@@ -105,28 +105,36 @@ class BareYieldSession(Rule):
         made = self.source(each.made)
         if skipped is not None and in_vain:
             message = f"`{made}` is an async session, which a plain `def` cannot close"
-            why = "Calling `close()` without `await` does nothing: each request keeps its connection checked out"
+            why = "`close()` without `await` does nothing: each request keeps its connection checked out"
         elif skipped is not None:
             message = f"`{made}` is not closed when the code that uses it raises"
-            why = "The exception comes out of `yield`, so what follows it is skipped and the connection stays checked out"
+            why = "The exception comes out of `yield`: what follows is skipped and the connection stays checked out"
         else:
             message = f"`{made}` is yielded and never closed"
             why = "Each request keeps its connection checked out until the pool is exhausted"
         chain = [self.file.step(each.made, "the session is made here")]
         if skipped is not None:
-            chain.append(self.file.step(skipped.node, "this does nothing" if in_vain else "an exception skips this"))
+            chain.append(
+                self.file.step(skipped.node, "this does nothing" if in_vain else "an exception skips this")
+            )
         self.report(
-            yielded.node, message, why=why, help=f"write `{self.enter(each)} {made} as …:` around the `yield`",
+            yielded.node, message, why=why,
+            help=f"write `{self.enter(each)} {made} as …:` around the `yield`",
             chain=chain, repair=self.repair(each),
         )  # fmt: skip
 
     def ends_after(self, each: Life, yielded: Event) -> bool:
         """Whether the session has no connection left where nothing raises."""
-        after = [event for event in each.events if start(self.file, event.node) > start(self.file, yielded.node)]
-        return any(event.part in ("closes", "settles") and not is_handling(self.file.model, event.node) for event in after)
+        after = [
+            event for event in each.events if start(self.file, event.node) > start(self.file, yielded.node)
+        ]
+        return any(
+            event.part in ("closes", "settles") and not is_handling(self.file.model, event.node)
+            for event in after
+        )
 
     def ends_on_error(self, each: Life, yielded: Event) -> bool:
-        """Whether it has none where the code that uses it raises: by `finally`, or by an `except` for everything."""
+        """Whether it has none where the code that uses it raises: by `finally`, or an `except` for everything."""
         for statement, branch in around(self.file.model, yielded.node):
             if not isinstance(statement, (cst.Try, cst.TryStar)) or branch is not statement.body:
                 continue
@@ -148,8 +156,12 @@ class BareYieldSession(Rule):
 
     def closed_in_text(self, each: Life, yielded: Event) -> Event | None:
         """A close or commit that stands after the `yield`, for an exception to skip."""
-        after = (event for event in each.only("closes", "settles") if not is_handling(self.file.model, event.node))
-        return next((event for event in after if start(self.file, event.node) > start(self.file, yielded.node)), None)
+        after = (
+            event for event in each.only("closes", "settles") if not is_handling(self.file.model, event.node)
+        )
+        return next(
+            (event for event in after if start(self.file, event.node) > start(self.file, yielded.node)), None
+        )
 
     @staticmethod
     def enter(each: Life) -> str:
@@ -164,7 +176,9 @@ class BareYieldSession(Rule):
         if body is None:
             return None
         mended = function.with_changes(body=body)
-        return Repair(Applicability.SAFE, f"Enter the session with `{self.enter(each)}`", ((function, mended),))
+        return Repair(
+            Applicability.SAFE, f"Enter the session with `{self.enter(each)}`", ((function, mended),)
+        )
 
     # Functions that return one
 

@@ -1,4 +1,4 @@
-"""Dependencies that return a session: which functions `Depends` names, and whether a consumer closes what it gets."""
+"""Dependencies that return a session: who `Depends` on them, and whether a consumer closes what it gets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def provides(file: FileContext, call: cst.Call) -> bool:
 
 
 def closing_consumer(project: Project, provider: str) -> bool | None:
-    """Whether a function that gets the provider's session closes it; None where no `Depends` names the provider."""
+    """Whether a function that gets the provider's session closes it; None where nothing depends on it."""
     found = None
     for module, summary in project.modules.items():
         for expr in aliases(summary.bindings):

@@ -9,7 +9,14 @@ from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.sessions.wrapping import wrapped
 from asyncdb_lint.semantics.lifecycle import (
-    Event, Life, around, is_final, is_handling, lives, start, unsettled,
+    Event,
+    Life,
+    around,
+    is_final,
+    is_handling,
+    lives,
+    start,
+    unsettled,
 )  # fmt: skip
 
 
@@ -18,17 +25,18 @@ class SessionNeverClosed(Rule):
 
     ## What it flags
 
-    A session made in a function and neither entered (`async with`), nor closed, returned, yielded, stored or handed
-    to something that may close it, where the function can end while the session still holds a connection. As a
-    warning: an async session whose `close()` is skipped when a statement before it raises. A session whose last
-    act is `commit()` or `rollback()` holds no connection and is left alone, and so are tests and scripts that
-    end with the function.
+    A session made in a function and neither entered (`async with`), nor closed, returned, yielded, stored
+    or handed to something that may close it, where the function can end while the session still holds a
+    connection. As a warning: an async session whose `close()` is skipped when a statement before it raises.
+    A session whose last act is `commit()` or `rollback()` holds no connection and is left alone, and so are
+    tests and scripts that end with the function.
 
     ## Why it is bad
 
     The connection stays checked out, in a transaction, until the garbage collector finds it; then an async
-    connection is terminated, not returned: `The garbage collector is trying to clean up non-checked-in connection`.
-    Under load the pool runs dry first and requests fail with `QueuePool limit of size 5 overflow 10 reached`.
+    connection is terminated, not returned: `The garbage collector is trying to clean up non-checked-in
+    connection`. Under load the pool runs dry first and requests fail with `QueuePool limit of size 5
+    overflow 10 reached`.
 
     ## Good
 
@@ -78,7 +86,9 @@ class SessionNeverClosed(Rule):
 
     def judge(self, each: Life) -> None:
         closes = each.only("closes")
-        if any(is_final(self.file.model, event.node) for event in closes) or not all(e.is_done for e in closes):
+        if any(is_final(self.file.model, event.node) for event in closes) or not all(
+            e.is_done for e in closes
+        ):
             return
         left = next(unsettled(self.file, each), None)
         if left is not None:
@@ -98,7 +108,8 @@ class SessionNeverClosed(Rule):
         model, name = self.file.model, each.scope.qualname
         local = (use for use in model.nodes.get(cst.Name, ()) if use.value == name)  # type: ignore[attr-defined]
         return any(
-            model.scope_of(use).function is None and any(isinstance(parent, cst.Call) for parent, _ in around(model, use))
+            model.scope_of(use).function is None
+            and any(isinstance(parent, cst.Call) for parent, _ in around(model, use))
             for use in local
         )
 
@@ -106,14 +117,14 @@ class SessionNeverClosed(Rule):
         made = self.source(each.made)
         closes = each.only("closes", "settles")
         somewhere = " on every way out" if closes else ""
+        collected = "terminates it: the pool runs dry" if each.is_async else "finds the session"
         chain = [self.file.step(taken.node, "this takes a connection")]
         if way is not each.scope.node:
             chain.append(self.file.step(way, "the function ends here with the session open"))
         self.report(
             each.made,
             f"`{made}` is not closed{somewhere}" if closes else f"`{made}` is never closed",
-            why="The connection stays checked out until the garbage collector terminates it: the pool runs dry"
-            if each.is_async else "The connection stays checked out until the garbage collector finds the session",
+            why=f"The connection stays checked out until the garbage collector {collected}",
             help=self.advice(each), chain=sorted(chain), repair=self.repair(each),
             severity=None if each.is_async else Severity.WARNING,
         )  # fmt: skip
@@ -124,7 +135,10 @@ class SessionNeverClosed(Rule):
             f"`{self.source(each.made)}` is not closed when a statement before its `close()` raises",
             why="The error skips `close()`, and the connection stays checked out",
             help=self.advice(each),
-            chain=[self.file.step(risk.node, "this may raise"), self.file.step(closes[0].node, "and skip this")],
+            chain=[
+                self.file.step(risk.node, "this may raise"),
+                self.file.step(closes[0].node, "and skip this"),
+            ],
             repair=self.repair(each),
             severity=Severity.WARNING,
         )
@@ -136,7 +150,9 @@ class SessionNeverClosed(Rule):
     def repair(self, each: Life) -> Repair | None:
         if each.is_async and not each.scope.is_async:
             return None
-        replaced = wrapped(self.file.model, each.made, [event.node for event in each.events], is_async=each.is_async)
+        replaced = wrapped(
+            self.file.model, each.made, [event.node for event in each.events], is_async=each.is_async
+        )
         if replaced is None:
             return None
         keyword = "async with" if each.is_async else "with"

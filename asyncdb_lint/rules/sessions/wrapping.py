@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import libcst as cst
 import libcst.matchers as m
 
-from asyncdb_lint.semantics.model import Model
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncdb_lint.semantics.model import Model
 
 
-def with_block(call: cst.BaseExpression, name: cst.Name, body: Sequence[cst.BaseStatement], *, is_async: bool) -> cst.With:
+def with_block(
+    call: cst.BaseExpression, name: cst.Name, body: Sequence[cst.BaseStatement], *, is_async: bool
+) -> cst.With:
     """`async with call as name:` around statements."""
     return cst.With(
         items=[cst.WithItem(call.with_changes(lpar=[], rpar=[]), cst.AsName(name.deep_clone()))],
@@ -37,7 +42,7 @@ def assigned(model: Model, made: cst.Call) -> tuple[cst.SimpleStatementLine, cst
 def entered_generator(
     model: Model, function: cst.FunctionDef, made: cst.Call, *, is_async: bool
 ) -> cst.IndentedBlock | None:
-    """The body of a generator that only makes, yields and perhaps closes a session, with the session entered."""
+    """The body of a generator that only makes, yields and perhaps closes a session: now it enters it."""
     found, body = assigned(model, made), function.body
     if found is None or not isinstance(body, cst.IndentedBlock):
         return None
@@ -74,7 +79,10 @@ def yielding(statements: Sequence[cst.BaseStatement], name: str) -> cst.SimpleSt
 
 def is_bare_close(statement: cst.CSTNode, name: str) -> bool:
     call = m.Call(m.Attribute(m.Name(name), m.Name("close")), args=[])
-    if not isinstance(statement, cst.SimpleStatementLine) or statement.trailing_whitespace.comment is not None:
+    if (
+        not isinstance(statement, cst.SimpleStatementLine)
+        or statement.trailing_whitespace.comment is not None
+    ):
         return False
     if any(each.comment is not None for each in statement.leading_lines):
         return False
@@ -84,7 +92,7 @@ def is_bare_close(statement: cst.CSTNode, name: str) -> bool:
 def wrapped(
     model: Model, made: cst.Call, uses: Sequence[cst.CSTNode], *, is_async: bool
 ) -> tuple[cst.CSTNode, cst.CSTNode] | None:
-    """The function with all that follows `name = made(…)` in its block put inside `with`, if that holds all uses."""
+    """The function with what follows `name = made(…)` in its block put inside `with`, if that holds all uses."""
     found = assigned(model, made)
     if found is None:
         return None
@@ -97,7 +105,9 @@ def wrapped(
     if not rest or not all(inside(model, use, rest) for use in uses):
         return None
     kept = [statement for statement in rest if not is_bare_close(statement, name.value)]
-    if not kept or any(m.findall(statement, m.Attribute(m.Name(name.value), m.Name("close"))) for statement in kept):
+    if not kept or any(
+        m.findall(statement, m.Attribute(m.Name(name.value), m.Name("close"))) for statement in kept
+    ):
         return None
     entered = with_block(made, name, kept, is_async=is_async).with_changes(leading_lines=line.leading_lines)
     if line.trailing_whitespace.comment is not None:
