@@ -31,6 +31,7 @@ TRANSPARENT = {
     "builtins.staticmethod", "builtins.classmethod", "tenacity.retry", "backoff.on_exception", "typing.final",
     "async_lru.alru_cache",
 }  # fmt: skip
+MIGRATION_CONNECTIONS = {"alembic.op.get_bind", "alembic.context.get_bind"}
 EVENT_LOOPS = {"asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"}
 ROUTE_METHODS = {
     "get", "post", "put", "patch", "delete", "head", "options", "trace", "websocket", "api_route", "route",
@@ -115,6 +116,8 @@ def standard(project: Project, module: str, name: str, expr: ex.Call) -> Kind:
     first = expr.args[0] if expr.args else None
     if name in EVENT_LOOPS:
         return Instance("asyncio.AbstractEventLoop")
+    if name in MIGRATION_CONNECTIONS:
+        return Instance("sqlalchemy.engine.base.Connection")
     if name.rpartition(".")[2][:1].isupper():
         return Instance(name)  # a class of a library that we do not know
     if first is None:

@@ -92,7 +92,7 @@ def of_parameter(
     parameter = next((each for each in summary.parameters if each.name == name), None) if summary else None
     if parameter is None:
         return None
-    for home, given in ((module, parameter.default), *annotations(project, module, parameter.annotation)):
+    for home, given in ((module, parameter.default), *extras(project, module, parameter.annotation)):
         if isinstance(given, ex.Call):
             kind, provider = project.kind(home, given.func), argument(given, "dependency", 0)
             if isinstance(kind, (Function, Class)) and kind.name in DEPENDS and provider is not None:
@@ -100,7 +100,7 @@ def of_parameter(
     return None
 
 
-def annotations(project: Project, module: str, annotation: ex.Node | None) -> Iterator[tuple[str, ex.Node]]:
+def extras(project: Project, module: str, annotation: ex.Node | None) -> Iterator[tuple[str, ex.Node]]:
     """What `Annotated[…]` holds beside the type, through an alias too."""
     aliases = project.definitions(module, annotation) if annotation is not None else []
     for home, expr in [(module, annotation), *aliases]:

@@ -14,8 +14,8 @@ from asyncdb_lint.semantics.usage import Fate, What, fate, fates
 
 LOST: set[What] = {"discarded", "tested", "operand", "attribute", "subscripted", "iterated"}
 BUILTINS_THAT_TAKE_VALUES = {
-    "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "print", "repr", "set", "sorted",
-    "str", "sum", "tuple",
+    "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "print", "repr", "set",
+    "sorted", "str", "sum", "tuple",
 }  # fmt: skip
 COROUTINE_ATTRIBUTES = {
     "close",

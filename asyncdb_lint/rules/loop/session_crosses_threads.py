@@ -123,7 +123,7 @@ class SessionCrossesThreads(Rule):
             if mode == "async" and member.protocol == "coroutine" and role:
                 self.report(
                     function,
-                    f"`{self.source(function)}` is a coroutine function: a thread only makes a coroutine of it",
+                    f"`{self.source(function)}` is a coroutine function: a thread cannot await it",
                     why="Nobody awaits that coroutine: nothing is sent to the database",
                     help=f"write `await {self.source(function)}(…)`: it needs no thread",
                 )

@@ -25,8 +25,8 @@ RUNNERS = {
 }  # fmt: skip
 CONCURRENCY = {
     "asyncio.create_task", "asyncio.ensure_future", "asyncio.gather", "asyncio.TaskGroup",
-    "asyncio.as_completed", "asyncio.AbstractEventLoop.create_task", "asyncio.wait", "anyio.create_task_group",
-    "asyncio.start_server",
+    "asyncio.as_completed", "asyncio.AbstractEventLoop.create_task", "asyncio.wait",
+    "anyio.create_task_group", "asyncio.start_server",
 }  # fmt: skip
 # Code in these folders is run by hand or by a tool, one task on one loop.
 SCRIPT_FOLDERS = {"scripts", "script", "alembic", "migrations"}

@@ -92,9 +92,10 @@ class ExpireOnCommit(Rule):
         expr = self.file.model.exprs.get(call)
         if self.file.is_test or not isinstance(expr, ex.Call) or not self.makes_sessions(expr):
             return
-        if any(
-            keyword in ("expire_on_commit", "*", "**") for keyword, _ in expr.keywords
-        ) or self.is_configured(call):
+        if (
+            any(keyword in ("expire_on_commit", "*", "**") for keyword, _ in expr.keywords)
+            or self.is_configured()
+        ):
             return
         held = next((each.index for each in self.file.model.bindings if each.value is call), None)
         read = self.read_after_commit(Origin(self.file.model.name, expr, held))
@@ -108,14 +109,14 @@ class ExpireOnCommit(Rule):
         )
         self.report(
             call.func,
-            f"`{name}` makes sessions that expire objects at commit, and {where} does `{read.text}` after one",
+            f"`{name}` makes sessions that expire objects at commit; {where} does `{read.text}` after one",
             why="Reading an expired attribute loads it outside of any `await`: MissingGreenlet",
             help="write `expire_on_commit=False`, or refresh the object after the commit",
             repair=self.repair(call),
         )
 
     def makes_sessions(self, expr: ex.Call) -> bool:
-        """Whether a call makes an async factory, or an async session itself (not of a project's own class)."""
+        """Whether a call makes an async factory, or an async session (not of a project's own class)."""
         called = self.file.kind_of(expr.func)
         if not isinstance(called, Class) or ":" in called.name:
             return False
@@ -123,14 +124,15 @@ class ExpireOnCommit(Rule):
             return True
         return self.file.project.role(Instance(called.name)) == ("session", "async")
 
-    def is_configured(self, call: cst.Call) -> bool:
-        """Whether the factory is configured later on."""
-        assignment = self.parent(call)
-        targets = assignment.targets if isinstance(assignment, cst.Assign) else ()
-        bindings = [self.file.model.targets.get(each.target) for each in targets]
-        uses = [use for binding in bindings if binding is not None for use in binding.uses]
-        parents = (self.parent(use) for use in uses)
-        return any(isinstance(each, cst.Attribute) and each.attr.value == "configure" for each in parents)
+    def is_configured(self) -> bool:
+        """Whether the file tells a factory later on (`factory.configure(expire_on_commit=False)`)."""
+        return any(
+            isinstance(expr, ex.Call)
+            and isinstance(expr.func, ex.Attr)
+            and expr.func.name == "configure"
+            and any(keyword == "expire_on_commit" for keyword, _ in expr.keywords)
+            for expr in self.file.model.exprs.values()
+        )
 
     def read_after_commit(self, made: Origin) -> Read | None:
         """A read of an object of these sessions after a commit."""

@@ -108,7 +108,7 @@ class BareYieldSession(Rule):
             why = "`close()` without `await` does nothing: each request keeps its connection checked out"
         elif skipped is not None:
             message = f"`{made}` is not closed when the code that uses it raises"
-            why = "The exception comes out of `yield`: what follows is skipped and the connection stays checked out"
+            why = "The exception comes out of `yield`: what follows is skipped, the connection stays out"
         else:
             message = f"`{made}` is yielded and never closed"
             why = "Each request keeps its connection checked out until the pool is exhausted"
@@ -134,7 +134,7 @@ class BareYieldSession(Rule):
         )
 
     def ends_on_error(self, each: Life, yielded: Event) -> bool:
-        """Whether it has none where the code that uses it raises: by `finally`, or an `except` for everything."""
+        """Whether it has none where the code that uses it raises: by `finally`, or a broad `except`."""
         for statement, branch in around(self.file.model, yielded.node):
             if not isinstance(statement, (cst.Try, cst.TryStar)) or branch is not statement.body:
                 continue

@@ -92,7 +92,7 @@ def is_bare_close(statement: cst.CSTNode, name: str) -> bool:
 def wrapped(
     model: Model, made: cst.Call, uses: Sequence[cst.CSTNode], *, is_async: bool
 ) -> tuple[cst.CSTNode, cst.CSTNode] | None:
-    """The function with what follows `name = made(…)` in its block put inside `with`, if that holds all uses."""
+    """The function with what follows `name = made(…)` put inside `with`, if that block holds all uses."""
     found = assigned(model, made)
     if found is None:
         return None
@@ -115,7 +115,7 @@ def wrapped(
     mended = block.with_changes(body=[*before, entered])
     if function.body is block:
         return function, function.with_changes(body=mended)
-    return function, function.deep_replace(block, mended)  # type: ignore[return-value]
+    return function, function.deep_replace(block, mended)
 
 
 def inside(model: Model, node: cst.CSTNode, statements: Sequence[cst.CSTNode]) -> bool:

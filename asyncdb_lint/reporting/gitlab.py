@@ -1,0 +1,31 @@
+"""GitLab's code quality report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, TextIO
+
+from asyncdb_lint.finding import Outcome, Severity
+from asyncdb_lint.reporting import fingerprint, shown
+
+if TYPE_CHECKING:
+    from asyncdb_lint.config import Settings
+
+SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO: "info"}
+
+
+def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
+    """Write the findings as a JSON list."""
+    seen: Counter[str] = Counter()
+    found = [
+        {
+            "description": f"{finding.code}: {finding.message}",
+            "check_name": finding.name,
+            "fingerprint": fingerprint(finding, seen),
+            "severity": SEVERITIES[finding.severity],
+            "location": {"path": shown(finding.filename), "lines": {"begin": finding.location.row}},
+        }
+        for finding in outcome.findings
+    ]
+    stream.write(json.dumps(found, indent=2) + "\n")
