@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.worker import Task
 
 
-@functools.cache
 def visits(rule: type[Rule]) -> tuple[str, ...]:
     """The node classes that a rule looks at, from the names of its `visit_…` methods."""
     return tuple(name.removeprefix("visit_") for name in dir(rule) if name.startswith("visit_"))

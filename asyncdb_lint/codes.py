@@ -41,7 +41,7 @@ def expand(selector: str) -> frozenset[str]:
     if selector == "ALL":
         return frozenset(names())
     found = {code for code, name in names().items() if name == selector or code.startswith(selector)}
-    if not found or not selector.startswith("ADB") and selector not in names().values():
+    if not found or not (selector.startswith("ADB") or selector in names().values()):
         raise UsageProblem(f"unknown rule `{selector}`{nearest(selector)}")
     return frozenset(found)
 

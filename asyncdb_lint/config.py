@@ -75,7 +75,7 @@ def load(
     check(table, lambda key: place_of(file, key) if file is not None else "")
     for pair in pairs:
         given = read_pair(pair)
-        check(given, lambda _, pair=pair: f"--config {pair!r}: ")  # type: ignore[misc]
+        check(given, lambda _, pair=pair: f"--config {pair!r}: ")
         table.update(given)
     table.update({key: value for key, value in overrides.items() if value is not None})
     check(table, lambda key: f"--{key}: ")

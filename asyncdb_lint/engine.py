@@ -139,7 +139,7 @@ def check_project(
     )  # fmt: skip
     contents = contents_of(paths, overrides)
     index = ModuleIndex(paths, task.packages)
-    targets = {name for name in map(module_name, (file.relative_to(root) for file in files))}
+    targets = {module_name(file.relative_to(root)) for file in files}
     screen = Screen(load(task.sqlalchemy), index, contents)
     universe = screen.closure(targets) if len(targets) < len(paths) else set(paths)
     seeds = {name for name in universe if screen.names_database(name)}

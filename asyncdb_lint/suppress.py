@@ -77,13 +77,13 @@ def settle(
 
 def comments_of(tree: cst.Module, lines: Sequence[str]) -> Iterator[Comment]:
     """The comments of a file; text that looks like one inside a string is none."""
-    texts = {node.value for node in m.findall(tree, m.Comment())}
-    ours = {text for text in texts if OURS.search(text) or NOQA.search(text)}  # type: ignore[arg-type]
+    texts = {node.value for node in m.findall(tree, m.Comment()) if isinstance(node, cst.Comment)}
+    ours = {text for text in texts if OURS.search(text) or NOQA.search(text)}
     for row, line in enumerate(lines, 1):
         for text in ours:
-            if line.rstrip().endswith(str(text)):
-                column = line.rstrip().rindex(str(text))
-                yield Comment(row, column + 1, str(text), not line[:column].strip())
+            if line.rstrip().endswith(text):
+                column = line.rstrip().rindex(text)
+                yield Comment(row, column + 1, text, not line[:column].strip())
                 break
 
 

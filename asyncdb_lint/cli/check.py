@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from asyncdb_lint.config import Settings
@@ -22,7 +25,7 @@ def words(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tup
     return found or None
 
 
-def listing(*names: str, metavar: str, help: str) -> Any:
+def listing(*names: str, metavar: str, help: str) -> Callable[[F], F]:
     """An option that takes a list."""
     return click.option(*names, multiple=True, callback=words, metavar=metavar, help=help)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import re
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -300,10 +299,11 @@ class Builder:
         bind()
         self.suite(node.body, node)
         # What the body binds is read by the next round too, further up.
+        reads = [name for name in names[start:] if isinstance(name, cst.Name) and name in self.model.exprs]
         for binding in self.model.bindings[first:]:
             if self.environment.get(binding.name) == ex.Bound(binding.index):
-                reads = (name for name in names[start:] if name.value == binding.name)  # type: ignore[attr-defined]
-                binding.uses += [name for name in reads if name in self.model.exprs and name not in binding.uses]
+                fresh = (name for name in reads if name.value == binding.name and name not in binding.uses)
+                binding.uses += list(fresh)
         self.join([before, (self.environment, True)])
         if node.orelse is not None:
             self.enter(node.orelse, node)
@@ -663,8 +663,8 @@ class Builder:
             if isinstance(element.slice, cst.Index):
                 items.append(self.lower(element.slice.value, element))
             else:
-                for bound in (element.slice.lower, element.slice.upper, element.slice.step):
-                    if bound is not None:
+                for bound in element.slice.children:
+                    if isinstance(bound, cst.BaseExpression):
                         self.lower(bound, element)
                 items.append(ex.OPAQUE)
         self.in_annotation = outer
@@ -725,10 +725,9 @@ class Builder:
 
     def lower_UnaryOperation(self, node: cst.UnaryOperation) -> ex.Node:
         value = self.lower(node.expression, node)
-        if isinstance(node.operator, cst.Minus) and isinstance(value, ex.Literal):
-            if isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
-                return ex.Literal(-value.value)
-        return ex.OPAQUE
+        number = value.value if isinstance(value, ex.Literal) else None
+        negates = isinstance(node.operator, cst.Minus) and isinstance(number, (int, float))
+        return ex.Literal(-number) if negates and not isinstance(number, bool) else ex.OPAQUE  # type: ignore[operator]
 
     def lower_BinaryOperation(self, node: cst.BinaryOperation) -> ex.Node:
         left, right = self.lower(node.left, node), self.lower(node.right, node)

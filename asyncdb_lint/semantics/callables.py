@@ -267,7 +267,7 @@ def bound(project: Project, method: Function) -> Kind:
 
 def parameter(project: Project, module: str, qualname: str, name: str) -> Kind:
     """What a parameter holds: self, what a dependency or fixture gives, what the annotation or default says."""
-    summary = project.modules[module].functions[qualname] if qualname in project.modules[module].functions else None
+    summary = project.modules[module].functions.get(qualname)
     if summary is None:
         return UNKNOWN
     position = next((i for i, each in enumerate(summary.parameters) if each.name == name), None)
@@ -329,8 +329,8 @@ def fixture(project: Project, module: str, summary: FunctionSummary, name: str) 
     above = [".".join([*parts[:depth], "conftest"]) for depth in range(len(parts), -1, -1)]
     for home in dict.fromkeys([module, *above]):
         if home not in project.modules:
-            if home in project.index.paths:
-                project.missing.add(home)
+            if home in project.index.paths:  # a conftest is short, and nothing else says what a test is given
+                project.wanted.add(home)
             continue
         for source in (home, *plugins(project, home)):
             provider = provided(project, source, name)
@@ -353,12 +353,15 @@ def plugins(project: Project, module: str) -> list[str]:
 def provided(project: Project, module: str, name: str) -> Function | None:
     """The fixture that a module defines or imports under `name`."""
     if module not in project.modules:
-        project.missing.add(module)
+        project.wanted.add(module)
         return None
     qualname = project.modules[module].fixtures.get(name)
     if qualname is not None:
         return Function(f"{module}:{qualname}")
+    before, project.missing = project.missing, set()
     kind = project.named(module, name)  # imported by name or by star
+    project.wanted |= project.missing
+    project.missing |= before
     if not isinstance(kind, Function) or (found := project.function(kind.name)) is None:
         return None
     return kind if found[1].qualname in found[0].fixtures.values() else None

@@ -204,13 +204,15 @@ def argument(
 
 def named(project: Project, module: str, name: str, depth: int) -> Text | None:
     """A module-level name: what it is bound to, if that is one thing."""
+    if depth > DEEPEST:
+        return None
     owner, _, last = name.rpartition(".")
     project.insist(module, ex.Ref(name))
     home = owner if owner in project.modules else project.index.locate(owner, module) if owner else None
     summary = project.modules.get(home) if home is not None else None
     if summary is None:
         if home is None and owner:  # `from app.config import settings; settings.url` may be one dotted name
-            return attribute(project, module, ex.Ref(owner), last, depth)
+            return attribute(project, module, ex.Ref(owner), last, depth + 1)
         return None
     found = [each for each in summary.names.get(last, ()) if each != ex.Ref(name)]
     if not found:

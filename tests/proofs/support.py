@@ -200,7 +200,6 @@ async def select_one(engine: AsyncEngine) -> None:
 @contextlib.contextmanager
 def without_gc() -> Iterator[None]:
     """No garbage collection: a leak must not be repaired by chance in the middle of a proof."""
-    gc.collect()
     gc.disable()
     try:
         yield

@@ -15,7 +15,7 @@ ASYNCPG_31 = tuple(map(int, asyncpg.__version__.split(".")[:2])) >= (0, 31)
 
 
 async def prepared(database: Database, driver: str, times: int = 1, **arguments: Any) -> int:
-    """Number of named statements that the server keeps for a connection that ran one query so often."""
+    """Number of named statements on a connection that ran one query so many times."""
     async with (
         async_engine(database.url(driver), connect_args=arguments) as engine,
         engine.connect() as connection,
@@ -27,7 +27,7 @@ async def prepared(database: Database, driver: str, times: int = 1, **arguments:
 
 
 def test_prepare_threshold_zero(database: Database) -> None:
-    """`prepare_threshold=0` prepares at once what is else prepared after five times; None prepares nothing."""
+    """`prepare_threshold=0` prepares at once what else is prepared after five times; None prepares nothing."""
 
     async def main() -> None:
         assert await prepared(database, "psycopg", times=5) == 0
