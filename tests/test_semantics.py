@@ -88,7 +88,8 @@ def names(files: Mapping[str, str] | str, path: str = "main.py") -> list[str]:
         "import sqlalchemy.ext.asyncio as sa\nreveal(sa.AsyncSession(e))",
         "import sqlalchemy.ext.asyncio as sa\nS = sa.AsyncSession\nreveal(S(e))",
         "from sqlalchemy.ext.asyncio import *\nreveal(AsyncSession(e))",
-        "try:\n    from sqlalchemy.ext.asyncio import AsyncSession\nexcept ImportError:\n    AsyncSession = None\n"
+        "try:\n    from sqlalchemy.ext.asyncio import AsyncSession\n"
+        "except ImportError:\n    AsyncSession = None\n"
         "reveal(AsyncSession(e))",
         "import sys\nif sys.version_info > (3,):\n    from sqlalchemy.ext.asyncio import AsyncSession\n"
         "reveal(AsyncSession(e))",
@@ -156,7 +157,8 @@ def test_relative_imports_climb_packages() -> None:
         "app/db.py": DB,
         "app/api/__init__.py": "",
         "app/api/v1/__init__.py": "",
-        "app/api/v1/users.py": "from ...db import factory\nfrom ... import db\nreveal(factory())\nreveal(db.engine)",
+        "app/api/v1/users.py": "from ...db import factory\nfrom ... import db\n"
+        "reveal(factory())\nreveal(db.engine)",
     }
 
     assert names(files, "app/api/v1/users.py") == [ASYNC_SESSION, ASYNC_ENGINE]
@@ -344,8 +346,10 @@ def test_isinstance_narrows() -> None:
 @pytest.mark.parametrize(
     "annotation",
     [
-        "AsyncSession", "'AsyncSession'", "Optional[AsyncSession]", "AsyncSession | None", "None | AsyncSession",
-        "Union[AsyncSession, None]", "Annotated[AsyncSession, 'x']", "Optional['AsyncSession']", "Alias", "Dep",
+        "AsyncSession", "'AsyncSession'", "Optional[AsyncSession]", "AsyncSession | None",
+        "None | AsyncSession",
+        "Union[AsyncSession, None]", "Annotated[AsyncSession, 'x']", "Optional['AsyncSession']", "Alias",
+        "Dep",
         "typing.Annotated[AsyncSession, 1]", "Annotated[Optional[AsyncSession], 1]", "Explicit", "'Dep'",
     ],
 )  # fmt: skip
@@ -386,14 +390,27 @@ def test_dependencies_and_aliases_in_another_module() -> None:
             from fastapi import Depends
             from app import deps
             from app.deps import SessionDep, Untyped, get_engine, get_session
-            async def f(a: SessionDep, b: Untyped, c=Depends(get_session), d=fastapi.Depends(deps.get_session),
-                        e=Depends(dependency=get_engine), g: deps.SessionDep = None, h=Depends(lambda: deps.factory())):
+            async def f(a: SessionDep, b: Untyped, c=Depends(get_session),
+                        d=fastapi.Depends(deps.get_session), e=Depends(dependency=get_engine),
+                        g: deps.SessionDep = None, h=Depends(lambda: deps.factory())):
                 reveal(a); reveal(b); reveal(c); reveal(d); reveal(e); reveal(g); reveal(h)
         """,
     }
 
     s = ASYNC_SESSION
     assert [s, s, s, s, ASYNC_ENGINE, s, s] == names(files, "app/routes.py")
+
+
+def test_a_session_or_its_registry_is_a_session() -> None:
+    source = """
+        from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+        from sqlalchemy.orm import Session, scoped_session
+        def f(a: AsyncSession | async_scoped_session[AsyncSession], b: scoped_session[Session] | Session,
+              c: AsyncSession | scoped_session[Session]):
+            reveal(a); reveal(b); reveal(c)
+    """
+
+    assert names(source) == [ASYNC_SESSION, SESSION, ""]
 
 
 # Attributes
@@ -441,7 +458,8 @@ def test_attributes_of_objects_and_classes() -> None:
             async def f(repo: Repo, unit: Unit):
                 reveal(repo.engine); reveal(repo.session); reveal(repo.untyped); reveal(repo.factory())
                 reveal(repo.late); reveal(repo.pair); reveal(repo.second); reveal(await repo.conn)
-                reveal(repo.maker()); reveal(Repo.make().session); reveal(Repo.session_of()); reveal(unit.session)
+                reveal(repo.maker()); reveal(Repo.make().session); reveal(Repo.session_of())
+                reveal(unit.session)
                 reveal(Repo(None, 1).engine)
         """,
     }
@@ -525,7 +543,8 @@ def test_library_protocols() -> None:
     source = textwrap.dedent(DB) + textwrap.dedent(
         """
         async def f(session: AsyncSession, q):
-            reveal(session.execute(q)); reveal(await session.execute(q)); reveal((await session.execute(q)).scalars())
+            reveal(session.execute(q)); reveal(await session.execute(q))
+            reveal((await session.execute(q)).scalars())
             reveal(engine.connect()); reveal(engine.begin()); reveal(session.begin()); reveal(session.add(q))
         """
     )
@@ -582,7 +601,8 @@ def test_decorators() -> None:
             def unknown(): return factory()
             @elsewhere.decorated
             def foreign(): return factory()
-            reveal(cached()); reveal(coroutine()); reveal(sync()); reveal(run()); reveal(unknown()); reveal(foreign())
+            reveal(cached()); reveal(coroutine()); reveal(sync()); reveal(run())
+            reveal(unknown()); reveal(foreign())
             """
         ),
     }
@@ -618,7 +638,8 @@ def test_standard_helpers_hand_kinds_through() -> None:
 def test_session_factories_know_what_they_make() -> None:
     source = """
         from sqlalchemy import create_engine
-        from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
+        from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
+        from sqlalchemy.ext.asyncio import create_async_engine
         from sqlalchemy.orm import scoped_session, sessionmaker
         from sqlmodel.ext.asyncio.session import AsyncSession as ModelSession
         reveal(sessionmaker(create_engine("sqlite://"))())
@@ -660,14 +681,17 @@ def test_pytest_fixtures() -> None:
                 return factory()
             """
         ),
-        "tests/more.py": "import pytest\nfrom tests.plugin import factory\n@pytest.fixture\ndef starred(): return factory()\n",
-        "tests/named.py": "import pytest\nfrom tests.plugin import factory\n@pytest.fixture\ndef one(): return factory()\n",
+        "tests/more.py": "import pytest\nfrom tests.plugin import factory\n"
+        "@pytest.fixture\ndef starred(): return factory()\n",
+        "tests/named.py": "import pytest\nfrom tests.plugin import factory\n"
+        "@pytest.fixture\ndef one(): return factory()\n",
         "tests/plugin.py": textwrap.dedent(DB)
         + "\nimport pytest\n@pytest.fixture\ndef plugged(): return factory()\n",
         "tests/unit/__init__.py": "",
         "tests/unit/test_it.py": """
             async def test_it(session, renamed, starred, one, plugged, unknown):
-                reveal(session); reveal(renamed); reveal(starred); reveal(one); reveal(plugged); reveal(unknown)
+                reveal(session); reveal(renamed); reveal(starred); reveal(one)
+                reveal(plugged); reveal(unknown)
             class TestIt:
                 async def test_method(self, session):
                     reveal(session)
@@ -703,7 +727,7 @@ def test_cycles_add_nothing() -> None:
         """
     )
 
-    assert [ASYNC_SESSION, ASYNC_SESSION, "", ASYNC_SESSION] == names(source)
+    assert names(source) == [ASYNC_SESSION, ASYNC_SESSION, "", ASYNC_SESSION]
 
 
 def test_modules_that_import_each_other() -> None:

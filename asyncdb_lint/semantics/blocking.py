@@ -237,8 +237,12 @@ class Blocking:
         return Origin(self.text(node), node)
 
     def is_factory(self, origin: Origin) -> bool:
-        """Whether an engine or session factory is made there."""
-        return isinstance(origin.node, cst.Call) and self.file.role(origin.node)[0] in FACTORIES
+        """Whether an engine or session factory is made there, not handed out by a function of the project."""
+        node = origin.node
+        if not isinstance(node, cst.Call) or self.file.role(node)[0] not in FACTORIES:
+            return False
+        maker = self.file.kind(node.func)
+        return ":" not in getattr(maker, "name", ":")
 
     def text(self, node: cst.CSTNode) -> tuple[str, object]:
         return "text", self.file.source(node, 200)

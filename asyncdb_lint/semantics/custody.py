@@ -40,8 +40,8 @@ def ends_by(model: Model, binding: Binding, use: cst.CSTNode) -> bool | None:
     parent = model.parents[use]
     if isinstance(parent, cst.WithItem):
         return True
-    if isinstance(parent, cst.Attribute) and parent.value is use:
-        return parent.attr.value in CLOSING
-    if isinstance(parent, HARMLESS) and model.scope_of(use) is binding.scope:
-        return False
-    return None
+    if isinstance(parent, cst.Attribute) and parent.attr.value in CLOSING:
+        return True
+    if model.scope_of(use).function is not binding.scope:
+        return None  # a closure may live on
+    return False if isinstance(parent, (cst.Attribute, *HARMLESS)) else None

@@ -78,7 +78,8 @@ def is_made(file: FileContext, call: cst.Call) -> bool:
         return False  # bound to a connection that somebody else holds and ends
     called = file.kind(call.func)
     if isinstance(called, Class):
-        return True
+        bind = file.argument(call, "bind", 0)  # what is not known to be an engine may be a connection
+        return bind is None or file.role(bind.value)[0] == "engine"
     is_factory = isinstance(called, Instance) and file.project.role(called)[0] == "session_factory"
     return is_factory and not is_bound_to_connection(file, call.func)
 

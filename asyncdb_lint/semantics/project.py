@@ -198,6 +198,9 @@ class Project:
             return nothing
         if len(found) == 1:
             return found[0]
+        found = without_registries(found)
+        if len(found) == 1:
+            return found[0]
         names = {kind.name for kind in found if isinstance(kind, Instance)}
         if len(names) == 1 and all(isinstance(kind, Instance) for kind in found):
             arguments = {kind.arguments for kind in found if isinstance(kind, Instance)}
@@ -360,6 +363,15 @@ class Project:
             return base.of
         member = self.knowledge.member(base.name, "__getitem__") if isinstance(base, Instance) else None
         return instantiate(member.returns, base) if member is not None else UNKNOWN
+
+
+def without_registries(kinds: list[Kind]) -> list[Kind]:
+    """`AsyncSession | async_scoped_session[AsyncSession]` is used as the session that both stand for."""
+    registries = [kind for kind in kinds if isinstance(kind, Instance) and kind.name in callables.REGISTRIES]
+    others = [kind for kind in kinds if kind not in registries]
+    sessions = {kind.name for kind in others if isinstance(kind, Instance)}
+    made = {each.name for kind in registries for each in kind.arguments[:1] if isinstance(each, Instance)}
+    return others if others and made <= sessions and len(made) == len(registries) else kinds
 
 
 def dotted_name(expr: ex.Node) -> str | None:

@@ -27,7 +27,7 @@ async def prepared(database: Database, driver: str, times: int = 1, **arguments:
 
 
 def test_prepare_threshold_zero(database: Database) -> None:
-    """`prepare_threshold=0` prepares at once what else is prepared after five times; None prepares nothing."""
+    """`prepare_threshold=0` prepares at once what else takes five times; None prepares nothing."""
 
     async def main() -> None:
         assert await prepared(database, "psycopg", times=5) == 0

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from asyncdb_lint.semantics.lifecycle import branches
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.model import Model
@@ -17,7 +18,6 @@ DATABASE_METHODS = {
     "commit", "rollback", "execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchone", "fetchall",
     "flush", "scalar", "scalars", "refresh",
 }  # fmt: skip
-COMPOUND = (cst.If, cst.Try, cst.TryStar, cst.Match, cst.IfExp)
 
 
 def awaited_twin(file: FileContext, call: cst.Call) -> cst.Await | None:
@@ -42,10 +42,10 @@ def awaited_twin(file: FileContext, call: cst.Call) -> cst.Await | None:
     if not any(name in DATABASE_METHODS for name, _ in calls):
         return None
     twins = [awaited for name, awaited in calls if name == method]
-    above = dict(branches(model, call))
+    above = branches(model, call)
     unconditional = None
     for twin in twins:
-        its = dict(branches(model, twin))
+        its = branches(model, twin)
         if any(compound in above and above[compound] is not branch for compound, branch in its.items()):
             return None
         if all(
@@ -63,12 +63,3 @@ def awaited_call(model: Model, use: cst.CSTNode) -> tuple[str, cst.Await] | None
     called = model.parents[attribute]
     awaiting = model.parents[called] if isinstance(called, cst.Call) and called.func is attribute else None
     return (attribute.attr.value, awaiting) if isinstance(awaiting, cst.Await) else None
-
-
-def branches(model: Model, node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
-    """The branching statements around a node in its function, each with its branch that holds the node."""
-    while not isinstance(node, (cst.FunctionDef, cst.Lambda, cst.Module)):
-        parent = model.parents[node]
-        if isinstance(parent, COMPOUND):
-            yield parent, node
-        node = parent

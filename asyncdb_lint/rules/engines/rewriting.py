@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Replacement = tuple[cst.CSTNode, cst.CSTNode]
 
-SPACED = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
 def literals(
@@ -71,18 +70,3 @@ def without(call: cst.Call, names: Collection[str]) -> cst.Call:
     if kept and kept[-1] is not call.args[-1]:
         kept[-1] = kept[-1].with_changes(comma=call.args[-1].comma)
     return call.with_changes(args=kept)
-
-
-def with_keyword(call: cst.Call, name: str, value: cst.BaseExpression) -> cst.Call:
-    """The call with one more keyword argument at its end, on a line of its own where the others are."""
-    added = cst.Arg(value=value, keyword=cst.Name(name), equal=SPACED)
-    if not call.args:
-        return call.with_changes(args=[added])
-    *before, last = call.args
-    separator = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    if isinstance(last.comma, cst.Comma):
-        between = before[-1].comma if before else call.whitespace_before_args
-        line = between.whitespace_after if isinstance(between, cst.Comma) else between
-        separator = last.comma.with_changes(whitespace_after=line)
-        added = added.with_changes(comma=last.comma)
-    return call.with_changes(args=[*before, last.with_changes(comma=separator), added])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
+from asyncdb_lint.call_edit import with_keyword
 from asyncdb_lint.file_context import Repair, names_test
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
@@ -154,25 +155,7 @@ class ExpireOnCommit(Rule):
 
     @staticmethod
     def repair(call: cst.Call) -> Repair:
-        argument = cst.Arg(
-            cst.Name("False"), keyword=cst.Name("expire_on_commit"),
-            equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
-        )  # fmt: skip
-        args = list(call.args)
-        if args:
-            last = args[-1]
-            args[-1] = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
-            if isinstance(last.comma, cst.Comma):  # one argument a line: the new one stands like the last
-                before = args[-2].comma if len(args) > 1 else last.comma
-                args[-1] = last.with_changes(comma=before)
-                argument = argument.with_changes(comma=last.comma)
-            elif not isinstance(last.whitespace_after_arg, cst.SimpleWhitespace):
-                args[-1] = last.with_changes(
-                    comma=args[-2].comma if len(args) > 1 else cst.Comma(),
-                    whitespace_after_arg=cst.SimpleWhitespace(""),
-                )
-                argument = argument.with_changes(whitespace_after_arg=last.whitespace_after_arg)
-        mended = call.with_changes(args=[*args, argument])
+        mended = with_keyword(call, "expire_on_commit", cst.Name("False"))
         return Repair(Applicability.UNSAFE, "Add `expire_on_commit=False`", ((call, mended),))
 
 
