@@ -19,6 +19,9 @@ DEFAULT_EXCLUDE = (
 )  # fmt: skip
 OWN_FILE = "asyncdb-lint.toml"
 SELECTORS = ("select", "extend-select", "ignore")
+OUR_TABLE = re.compile(
+    r'^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*"?asyncdb-lint\b|(?:tool\.)?"?asyncdb-lint"?[ \t]*[.=])', re.MULTILINE
+)
 
 
 class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -85,7 +88,7 @@ def load(
 
 def is_pair(config: str) -> bool:
     """Whether a `--config` value is a setting and not a file."""
-    return re.match(r"[\w.-]+\s*=", config) is not None and not Path(config).exists()
+    return re.match(r"""(?:[\w.-]|"[^"]*"|'[^']*')+\s*=""", config) is not None and not Path(config).exists()
 
 
 def nearest_file(start: Path) -> Path | None:
@@ -95,7 +98,7 @@ def nearest_file(start: Path) -> Path | None:
         own, shared = each / OWN_FILE, each / "pyproject.toml"
         if own.is_file():
             return own
-        if shared.is_file() and b"asyncdb-lint" in shared.read_bytes() and "asyncdb-lint" in tool_table(shared):
+        if shared.is_file() and b"asyncdb-lint" in read_bytes(shared) and "asyncdb-lint" in tool_table(shared):
             return shared
     return None
 
@@ -117,14 +120,20 @@ def read_table(file: Path) -> dict[str, Any]:
     return dict(table)
 
 
+def read_bytes(file: Path) -> bytes:
+    """A settings file's content. Raises `UsageProblem`."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageProblem(f"{file}: cannot be read: {error.strerror or error}") from error
+
+
 def parse_toml(file: Path) -> dict[str, Any]:
     """A TOML file. Raises `UsageProblem` with line and column."""
     import tomllib
 
     try:
-        return tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        raise UsageProblem(f"{file}: cannot be read: {error.strerror or error}") from error
+        return tomllib.loads(read_bytes(file).decode())
     except UnicodeDecodeError as error:
         raise UsageProblem(f"{file}: is not UTF-8, as TOML must be") from error
     except tomllib.TOMLDecodeError as error:
@@ -192,13 +201,15 @@ def check_value(key: str, value: Any, place: str) -> None:
 def place_of(file: Path, key: str) -> str:
     """`file:row:column: ` of a key in a settings file, as far as a search can tell."""
     text = file.read_text(encoding="utf-8", errors="replace")
-    start = text.find("asyncdb-lint") if file.name == "pyproject.toml" else 0
-    found = re.compile(rf"^[ \t]*\[?[\w.\"-]*?\"?(?P<key>{re.escape(key)})\"?[ \t]*[=\]]", re.MULTILINE).search(
-        text, max(start - 20, 0)
-    )
+    table = OUR_TABLE.search(text) if file.name == "pyproject.toml" else None
+    word = re.escape(key)
+    found = re.compile(
+        rf'(?:^[ \t]*\[*[\w. \t"-]*?(?<![\w-])(?={word}"?[ \t]*[=\].])|[{{,][ \t]*"?(?={word}"?[ \t]*=)){word}',
+        re.MULTILINE,
+    ).search(text, table.start() if table else 0)
     if found is None:
         return f"{file}: "
-    at = found.start("key")
+    at = found.end() - len(key)
     row = text.count("\n", 0, at) + 1
     return f"{file}:{row}:{at - (text.rfind(chr(10), 0, at) + 1) + 1}: "
 

@@ -6,7 +6,6 @@ module that neither imports such a library nor mentions a name that carries a da
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -24,23 +23,26 @@ class Screen:
     """Looks at bytes only; errs on the side of parsing."""
 
     def __init__(self, knowledge: Knowledge, index: ModuleIndex, contents: Mapping[str, bytes]) -> None:
-        roots = knowledge.roots
-        self.entries = re.compile(rb"\b(?:" + alternatives(word.encode() for word in knowledge.entries()) + rb")\b")
+        self.entries = {
+            root.encode(): re.compile(rb"\b(?:" + alternatives(word.encode() for word in words) + rb")\b")
+            for root, words in knowledge.entries().items()
+        }
         self.index = index
         self.contents = contents
-        self.roots = sorted(root.encode() for root in roots)
+        self.imports: dict[str, tuple[tuple[str, str | None], ...]] = {}
+        self.locations: dict[tuple[str, str], str | None] = {}
         self.imports_root = re.compile(
-            rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*[, \t])?(?:" + alternatives(self.roots) + rb")\b", re.MULTILINE
+            rb"^[ \t]*(?:from|import)[ \t]+(?:[\w., \t]*[, \t])?(?:" + alternatives(self.entries) + rb")\b",
+            re.MULTILINE,
         )
 
     def names_database(self, module: str) -> bool:
         """Whether the file imports a database library and names something to reach a database with."""
         content = self.contents[module]
-        return (
-            any(root in content for root in self.roots)
-            and self.imports_root.search(content) is not None
-            and self.entries.search(content) is not None
-        )
+        roots = [root for root in self.entries if root in content]
+        if not roots or self.imports_root.search(content) is None:
+            return False
+        return any(self.entries[root].search(content) for root in roots)
 
     def has_comments(self, module: str) -> bool:
         """Whether the file holds comments addressed to this linter, which are judged themselves."""
@@ -58,32 +60,41 @@ class Screen:
 
     def who_names(self, carried: Mapping[str, Collection[str]], modules: Iterable[str]) -> set[str]:
         """Those of `modules` that import a carrying name (or its module), or take a carrying fixture."""
-        names = {name for each in carried.values() for name in each}
-        if not names:
-            return set()
-        mention = re.compile(rb"\b(?:" + alternatives(name.encode() for name in names) + rb")\b")
-        return {
-            module
-            for module in modules
-            if mention.search(self.contents[module]) and self.receives(module, carried)
-        }
+        giving = {module: names for module, names in carried.items() if names}
+        return {module for module in modules if self.receives(module, giving)} if giving else set()
 
     def receives(self, module: str, carried: Mapping[str, Collection[str]]) -> bool:
         """Whether one of the carrying modules hands something to `module`."""
-        if any(self.index.locate(name, module) in carried for name in self.imported(module)):
-            return True
+        for base, name in self.imported(module):
+            home = self.located(base, module)
+            if home in carried and (self.mentions(module, carried[home]) if name is None else name in carried[home]):
+                return True
+            inner = self.located(f"{base}.{name}", module) if name is not None else None
+            if inner in carried and self.mentions(module, carried[inner]):
+                return True
         parts = module.split(".")
-        return any(
-            ".".join([*parts[:depth], "conftest"]) in carried for depth in range(len(parts))
-        )  # pytest hands fixtures to tests below a conftest without any import
+        above = (".".join([*parts[:depth], "conftest"]) for depth in range(len(parts)))
+        # pytest hands fixtures to tests below a conftest without any import
+        return any(home in carried and self.mentions(module, carried[home]) for home in above)
 
-    def imported(self, module: str) -> tuple[str, ...]:
-        """The dotted names that a file may import, read off its text (a little too many is fine)."""
-        return self._imported(module)
+    def mentions(self, module: str, names: Iterable[str]) -> bool:
+        """Whether a file's text holds any of some names."""
+        return any(name.encode() in self.contents[module] for name in names)
 
-    @functools.cache  # noqa: B019  # one screen a run
-    def _imported(self, module: str) -> tuple[str, ...]:
-        return tuple(imports_in(self.contents[module], module, module in self.index.packages))
+    def imported(self, module: str) -> tuple[tuple[str, str | None], ...]:
+        """What a file imports, read off its text (a little too much is fine): module and name, if one is named."""
+        found = self.imports.get(module)
+        if found is None:
+            found = tuple(imports_in(self.contents[module], module, module in self.index.packages))
+            self.imports[module] = found
+        return found
+
+    def located(self, dotted: str, importer: str) -> str | None:
+        """The project's module of that name, for importers in the same package."""
+        key = (dotted, importer.rpartition(".")[0])
+        if key not in self.locations:
+            self.locations[key] = self.index.locate(dotted, importer)
+        return self.locations[key]
 
     def closure(self, start: Iterable[str]) -> set[str]:
         """The modules that `start` can reach through imports, the packages around them and conftests included."""
@@ -98,8 +109,9 @@ class Screen:
             for depth in range(len(parts)):
                 above = ".".join(parts[:depth])
                 todo += [above, f"{above}.conftest" if above else "conftest"]
-            found = (self.index.locate(dotted, module) for dotted in self.imported(module))
-            todo += [name for name in found if name is not None]
+            for base, name in self.imported(module):
+                found = [self.located(base, module), self.located(f"{base}.{name}", module) if name else None]
+                todo += [each for each in found if each is not None]
         return seen
 
 
@@ -108,15 +120,15 @@ def alternatives(words: Iterable[bytes]) -> bytes:
     return b"|".join(re.escape(word) for word in sorted(words))
 
 
-def imports_in(content: bytes, module: str, is_package: bool) -> Iterator[str]:
-    """Every dotted name in the import statements of a file, as absolute names."""
+def imports_in(content: bytes, module: str, is_package: bool) -> Iterator[tuple[str, str | None]]:
+    """The import statements of a file: (module, name) of each name, (module, None) of a plain import."""
     package = module.split(".") if is_package else module.split(".")[:-1]
     for source, names, plain in IMPORT.findall(content):
         if plain:
             for part in plain.split(b","):
                 word = part.split()
                 if word:
-                    yield word[0].decode("ascii", "replace")
+                    yield word[0].decode("ascii", "replace"), None
             continue
         text = source.decode("ascii", "replace")
         dots = len(text) - len(text.lstrip("."))
@@ -124,6 +136,7 @@ def imports_in(content: bytes, module: str, is_package: bool) -> Iterator[str]:
         if dots:
             prefix = ".".join(package[: len(package) - dots + 1])
             base = f"{prefix}.{base}" if prefix and base else prefix or base
-        yield base
+        if b"*" in names:
+            yield base, None
         for name in WORD.findall(names):
-            yield f"{base}.{name.decode('ascii', 'replace')}"
+            yield base, name.decode("ascii", "replace")

@@ -11,13 +11,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 import libcst as cst
-import libcst.matchers as m
 
 from asyncdb_lint import codes
 from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Severity
 
 OURS = re.compile(r"#\s*asyncdb:\s*(?P<verb>ignore|skip-file)\b(?:\[(?P<codes>[^\]]*)\])?")
 NOQA = re.compile(r"#\s*noqa(?::\s?(?P<codes>[A-Za-z]+[0-9]+(?:[,\s]+[A-Za-z]+[0-9]+)*))?", re.IGNORECASE)
+ADDRESSED = re.compile(r"#\s*asyncdb:|noqa:[^\n]*ADB", re.IGNORECASE)
 WORD = re.compile(r"[\w-]+")
 SKIP_WITHIN = 10  # lines: "near the top"
 
@@ -56,7 +56,7 @@ def settle(
     findings: Sequence[Finding], tree: cst.Module, text: str, path: str, enabled: Collection[str]
 ) -> Settled:
     """Let the comments of a file have their say about its findings."""
-    if "asyncdb:" not in text and "noqa" not in text:
+    if "asyncdb:" not in text and "noqa" not in text or not findings and not ADDRESSED.search(text):
         return Settled(list(findings), 0)
     lines = text.splitlines()
     comments = list(comments_of(tree, lines))
@@ -77,14 +77,25 @@ def settle(
 
 def comments_of(tree: cst.Module, lines: Sequence[str]) -> Iterator[Comment]:
     """The comments of a file; text that looks like one inside a string is none."""
-    texts = {node.value for node in m.findall(tree, m.Comment()) if isinstance(node, cst.Comment)}
-    ours = {text for text in texts if OURS.search(text) or NOQA.search(text)}
+    ours = {text for text in comment_texts(tree) if OURS.search(text) or NOQA.search(text)}
     for row, line in enumerate(lines, 1):
         for text in ours:
             if line.rstrip().endswith(text):
                 column = line.rstrip().rindex(text)
                 yield Comment(row, column + 1, text, not line[:column].strip())
                 break
+
+
+def comment_texts(tree: cst.Module) -> set[str]:
+    """The text of every comment in a tree."""
+    found = set()
+    todo: list[cst.CSTNode] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, cst.Comment):
+            found.add(node.value)
+        todo += node.children
+    return found
 
 
 def skips_file(comment: Comment) -> bool:

@@ -110,15 +110,18 @@ class Knowledge:
         """The name under which a public dotted name is kept: where `sqlalchemy.create_engine` is defined."""
         return self.aliases.get(dotted, dotted)
 
-    def entries(self) -> set[str]:
-        """The words by which code gets hold of a database object: `Session`, `create_engine`, `connect`…"""
+    def entries(self) -> dict[str, set[str]]:
+        """By library, the words by which code gets hold of a database object: `Session`, `create_engine`…"""
         giving = {name for name, info in self.classes.items() if info.role in CARRYING_ROLES}
         for name, member in self.functions.items():
             if member.blocks or not name.startswith("sqlalchemy.") or any(each in member.returns for each in giving):
                 giving.add(name)
-        return {public.rpartition(".")[2] for public, name in self.aliases.items() if name in giving} | {
-            name.rpartition(".")[2] for name in giving
-        }
+        public = [public for public, name in self.aliases.items() if name in giving]
+        found: dict[str, set[str]] = {root: set() for root in self.roots}
+        for dotted in (*public, *giving):
+            root, _, rest = dotted.partition(".")
+            found.setdefault(root, set()).add(rest.rpartition(".")[2])
+        return found
 
     def mro(self, name: str) -> Iterator[ClassInfo]:
         """A library class and its known bases, most derived first."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import libcst as cst
-import libcst.matchers as m
 
 from asyncdb_lint.semantics.expressions import Attr, Call
 from asyncdb_lint.semantics.lifecycle import exclude, is_handling
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.semantics.model import Binding, Model, Scope
     from asyncdb_lint.semantics.summary import FunctionSummary
 
-COMMIT = m.Await(m.Call(m.Attribute(attr=m.Name("commit")), args=[]))
 ONE_OBJECT = {"get", "get_one", "merge", "scalar", "scalar_one", "scalar_one_or_none"}
 PICKING = {"first", "one", "one_or_none"}
 QUIET = {"add", "add_all", "commit", "close", "expunge"}
@@ -32,7 +30,7 @@ def note_reads(model: Model) -> None:
     for node in model.nodes.get(cst.Await, ()):
         scope = model.scope_of(node)
         summary = model.summary.functions.get(scope.qualname)
-        if scope.what != "function" or summary is None or not m.matches(node, COMMIT):
+        if scope.what != "function" or summary is None or not is_commit(node):
             continue
         order = order or {each: index for index, each in enumerate(model.exprs)}
         session = node.expression.func.value  # type: ignore[attr-defined]
@@ -41,6 +39,13 @@ def note_reads(model: Model) -> None:
             continue
         reads = tuple((expr, text) for text in reads_after(model, scope, summary, node, expr, order))
         summary.reads_after_commit = tuple(dict.fromkeys((*summary.reads_after_commit, *reads)))
+
+
+def is_commit(node: cst.CSTNode) -> bool:
+    """`await x.commit()`."""
+    call = node.expression if isinstance(node, cst.Await) else None
+    is_method = isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and not call.args
+    return is_method and call.func.attr.value == "commit"  # type: ignore[union-attr]
 
 
 def reads_after(
@@ -59,7 +64,8 @@ def reads_after(
         name
         for at, call in calls
         if at < order[commit]
-        and m.matches(call.func, m.Attribute(attr=m.Name("add")))
+        and isinstance(call.func, cst.Attribute)
+        and call.func.attr.value == "add"
         and len(call.args) == 1
         for name in [call.args[0].value]
     }

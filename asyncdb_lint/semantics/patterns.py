@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import libcst as cst
-import libcst.matchers as m
 
 
 def narrowed(test: cst.BaseExpression, *, positive: bool) -> Iterator[tuple[str, cst.BaseExpression | None]]:
@@ -18,10 +17,10 @@ def narrowed(test: cst.BaseExpression, *, positive: bool) -> Iterator[tuple[str,
     elif isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And) and positive:
         yield from narrowed(test.left, positive=True)
         yield from narrowed(test.right, positive=True)
-    elif m.matches(test, m.Call(func=m.Name("isinstance"), args=[m.Arg(m.Name()), m.Arg()])):
-        assert isinstance(test, cst.Call)
-        name, classes = test.args[0].value, test.args[1].value
-        assert isinstance(name, cst.Name)
+    elif isinstance(test, cst.Call) and isinstance(test.func, cst.Name) and test.func.value == "isinstance":
+        name, classes = (arg.value for arg in test.args) if len(test.args) == 2 else (None, None)
+        if not isinstance(name, cst.Name) or classes is None:
+            return
         if positive and not isinstance(classes, cst.Tuple):
             yield name.value, classes
         elif not positive:
@@ -30,7 +29,7 @@ def narrowed(test: cst.BaseExpression, *, positive: bool) -> Iterator[tuple[str,
 
 def targets_of(pattern: cst.CSTNode) -> Iterator[str]:
     """The names that a `case` pattern binds."""
-    for found in m.findall(pattern, m.MatchAs() | m.MatchStar()):
-        name = getattr(found, "name", None)
-        if isinstance(name, cst.Name):
-            yield name.value
+    if isinstance(pattern, (cst.MatchAs, cst.MatchStar)) and pattern.name is not None:
+        yield pattern.name.value
+    for child in pattern.children:
+        yield from targets_of(child)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import libcst as cst
-import libcst.matchers as m
+
+# libcst.matchers takes as long to import as the rest of libcst, and only a finding needs it: it is imported late.
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +63,15 @@ def entered_generator(
 
 
 def is_docstring(statement: cst.CSTNode) -> bool:
+    import libcst.matchers as m
+
     return m.matches(statement, m.SimpleStatementLine([m.Expr(m.SimpleString() | m.ConcatenatedString())]))
 
 
 def yielding(statements: Sequence[cst.BaseStatement], name: str) -> cst.SimpleStatementLine | None:
     """The `yield name` line, when beside it there is at most the session's own close, without comments."""
+    import libcst.matchers as m
+
     is_yield = m.SimpleStatementLine([m.Expr(m.Yield(m.Name(name)))])
     if len(statements) not in (1, 2) or not m.matches(statements[0], is_yield):
         return None
@@ -78,6 +83,8 @@ def yielding(statements: Sequence[cst.BaseStatement], name: str) -> cst.SimpleSt
 
 
 def is_bare_close(statement: cst.CSTNode, name: str) -> bool:
+    import libcst.matchers as m
+
     call = m.Call(m.Attribute(m.Name(name), m.Name("close")), args=[])
     if (
         not isinstance(statement, cst.SimpleStatementLine)
@@ -93,6 +100,8 @@ def wrapped(
     model: Model, made: cst.Call, uses: Sequence[cst.CSTNode], *, is_async: bool
 ) -> tuple[cst.CSTNode, cst.CSTNode] | None:
     """The function with what follows `name = made(…)` put inside `with`, if that block holds all uses."""
+    import libcst.matchers as m
+
     found = assigned(model, made)
     if found is None:
         return None
