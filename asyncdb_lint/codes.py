@@ -32,7 +32,9 @@ def find(word: str) -> type[Rule] | None:
 def nearest(word: str) -> str:
     """` (did you mean …?)` with the closest code or name, or nothing."""
     known = [*names(), *names().values(), "ALL"]
-    close = difflib.get_close_matches(word, known, 1, 0.6) or difflib.get_close_matches(word.upper(), known, 1, 0.6)
+    close = difflib.get_close_matches(word, known, 1, 0.6) or difflib.get_close_matches(
+        word.upper(), known, 1, 0.6
+    )
     return f" (did you mean `{close[0]}`?)" if close else ""
 
 

@@ -20,7 +20,8 @@ DEFAULT_EXCLUDE = (
 OWN_FILE = "asyncdb-lint.toml"
 SELECTORS = ("select", "extend-select", "ignore")
 OUR_TABLE = re.compile(
-    r'^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*"?asyncdb-lint\b|(?:tool\.)?"?asyncdb-lint"?[ \t]*[.=])', re.MULTILINE
+    r'^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*"?asyncdb-lint\b|(?:tool\.)?"?asyncdb-lint"?[ \t]*[.=])',
+    re.MULTILINE,
 )
 
 
@@ -98,7 +99,11 @@ def nearest_file(start: Path) -> Path | None:
         own, shared = each / OWN_FILE, each / "pyproject.toml"
         if own.is_file():
             return own
-        if shared.is_file() and b"asyncdb-lint" in read_bytes(shared) and "asyncdb-lint" in tool_table(shared):
+        if (
+            shared.is_file()
+            and b"asyncdb-lint" in read_bytes(shared)
+            and "asyncdb-lint" in tool_table(shared)
+        ):
             return shared
     return None
 
@@ -172,7 +177,9 @@ def check(table: Mapping[str, Any], place: Any) -> None:
 def explain(key: str, value: object, error: str) -> str:
     """A type error in the user's words, with the nearest allowed word where there is a choice."""
     field = next(field for field in msgspec.structs.fields(Settings) if field.encode_name == key)
-    choices = [each for part in getattr(field.type, "__args__", ()) for each in getattr(part, "__args__", (part,))]
+    choices = [
+        each for part in getattr(field.type, "__args__", ()) for each in getattr(part, "__args__", (part,))
+    ]
     words = [each for each in choices if isinstance(each, str)]
     if words and isinstance(value, str):
         close = difflib.get_close_matches(value, words, 1, 0.5)

@@ -70,7 +70,9 @@ def inspect(
     base = base or Path.cwd()
     targets = discover(paths, settings, base)
     files = [*targets.files, *([stdin[0]] if stdin is not None else [])]
-    explicit = {path.as_posix() for path in paths if path.is_file()} | {file.as_posix() for file in files[len(targets.files) :]}
+    explicit = {path.as_posix() for path in paths if path.is_file()} | {
+        file.as_posix() for file in files[len(targets.files) :]
+    }
     overrides = {stdin[0].as_posix(): stdin[1]} if stdin is not None else {}
     outcome = Outcome(findings=list(targets.problems), files=len(files))
     projects = []
@@ -97,7 +99,8 @@ def without_ignored(findings: list[Finding], settings: Settings, base: Path) -> 
     def is_ignored(finding: Finding) -> bool:
         path = os.path.relpath(finding.filename, base).replace(os.sep, "/")
         return any(
-            finding.code in codes and (fnmatch(path, glob) or fnmatch(path, f"{glob}/*") or fnmatch(Path(path).name, glob))
+            finding.code in codes
+            and (fnmatch(path, glob) or fnmatch(path, f"{glob}/*") or fnmatch(Path(path).name, glob))
             for glob, codes in ignored
         )
 
@@ -108,7 +111,10 @@ def by_project(files: Iterable[Path], paths: Sequence[Path]) -> list[tuple[Path,
     """The files grouped by the project that they belong to."""
     folders = [Path(os.path.abspath(path)) for path in paths if path.is_dir()]
     pairs = sorted((root_of(file, folders), file) for file in files)
-    return [(root, [file for _, file in group]) for root, group in itertools.groupby(pairs, key=lambda pair: pair[0])]
+    return [
+        (root, [file for _, file in group])
+        for root, group in itertools.groupby(pairs, key=lambda pair: pair[0])
+    ]
 
 
 def root_of(file: Path, folders: Sequence[Path]) -> Path:
@@ -186,7 +192,11 @@ def rounds(
 
 
 def check_all(
-    crew: workers.Workers, modules: Sequence[str], done: set[str], project: Project, summaries: list[ModuleSummary]
+    crew: workers.Workers,
+    modules: Sequence[str],
+    done: set[str],
+    project: Project,
+    summaries: list[ModuleSummary],
 ) -> list[Checked]:
     """Run the rules; modules that wanted facts of unparsed modules are checked again with them."""
     crew.link(summaries)

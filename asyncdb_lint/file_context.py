@@ -59,7 +59,9 @@ class CallFacts:
 class FileContext:
     """One file under check: its model, the linked project, the settings, and the findings so far."""
 
-    def __init__(self, model: Model, project: Project, settings: Settings, versions: Mapping[str, str]) -> None:
+    def __init__(
+        self, model: Model, project: Project, settings: Settings, versions: Mapping[str, str]
+    ) -> None:
         self.model = model
         self.project = project
         self.settings = settings
@@ -172,17 +174,30 @@ class FileContext:
         start, end = self.span(node)
         self.findings.append(
             Finding(
-                filename=self.model.path, location=start, end_location=end, code=rule.code, name=rule.name,
-                message=message, severity=severity, noqa_row=self.statement_row(node), why=why, help=help,
-                chain=chain, fix=self.fix(repair) if repair is not None else None,
-            )  # fmt: skip
+                filename=self.model.path,
+                location=start,
+                end_location=end,
+                code=rule.code,
+                name=rule.name,
+                message=message,
+                severity=severity,
+                noqa_row=self.statement_row(node),
+                why=why,
+                help=help,
+                chain=chain,
+                fix=self.fix(repair) if repair is not None else None,
+            )
         )
 
     def fix(self, repair: Repair) -> Fix | None:
         """A repair as edits of the file's text; None for one that cannot be made where its nodes stand."""
         try:
             edits = edits_for(
-                self.model.module, repair.replacements, repair.add_imports, repair.remove_unused, self.positions
+                self.model.module,
+                repair.replacements,
+                repair.add_imports,
+                repair.remove_unused,
+                self.positions,
             )
         except ValueError:
             return None

@@ -95,4 +95,3 @@ class Outcome(msgspec.Struct):
     crashes: list[str] = []
     problems: list[str] = []
     stdout: bytes | None = None
-

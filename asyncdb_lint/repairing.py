@@ -60,7 +60,9 @@ def fix(
 
 def repairs(linked: Linked, settings: Settings) -> list[tuple[SourceFile, RepairResult]]:
     """The files of a project that change, with their repaired text."""
-    candidates = [checked for checked in linked.checked if any(is_fixable(each, settings) for each in checked.findings)]
+    candidates = [
+        checked for checked in linked.checked if any(is_fixable(each, settings) for each in checked.findings)
+    ]
     if not candidates:
         return []
     worker = Worker(linked.task)

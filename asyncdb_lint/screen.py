@@ -13,7 +13,8 @@ from asyncdb_lint.knowledge import Knowledge
 from asyncdb_lint.semantics.modules import ModuleIndex
 
 IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\((?:[^)]*)\)|[^\n]*)|import[ \t]+([^\n]+))", re.MULTILINE
+    rb"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\((?:[^)]*)\)|[^\n]*)|import[ \t]+([^\n]+))",
+    re.MULTILINE,
 )
 WORD = re.compile(rb"\w+")
 COMMENT = re.compile(rb"#[^\n]*(?:asyncdb:|noqa:[^\n]*ADB)")
@@ -67,7 +68,9 @@ class Screen:
         """Whether one of the carrying modules hands something to `module`."""
         for base, name in self.imported(module):
             home = self.located(base, module)
-            if home in carried and (self.mentions(module, carried[home]) if name is None else name in carried[home]):
+            if home in carried and (
+                self.mentions(module, carried[home]) if name is None else name in carried[home]
+            ):
                 return True
             inner = self.located(f"{base}.{name}", module) if name is not None else None
             if inner in carried and self.mentions(module, carried[inner]):

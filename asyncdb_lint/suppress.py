@@ -56,7 +56,7 @@ def settle(
     findings: Sequence[Finding], tree: cst.Module, text: str, path: str, enabled: Collection[str]
 ) -> Settled:
     """Let the comments of a file have their say about its findings."""
-    if "asyncdb:" not in text and "noqa" not in text or not findings and not ADDRESSED.search(text):
+    if ("asyncdb:" not in text and "noqa" not in text) or (not findings and not ADDRESSED.search(text)):
         return Settled(list(findings), 0)
     lines = text.splitlines()
     comments = list(comments_of(tree, lines))
@@ -117,7 +117,9 @@ def ignores_of(comment: Comment, lines: Sequence[str]) -> Iterator[Ignore]:
         row = next_code_row(comment, lines) if comment.alone else comment.row
         for word in WORD.finditer(found["codes"]):
             rule = codes.find(word[0])
-            yield Ignore(word[0], rule.code if rule else None, row, comment, found.start("codes") + word.start())
+            yield Ignore(
+                word[0], rule.code if rule else None, row, comment, found.start("codes") + word.start()
+            )
     found = NOQA.search(comment.text)
     if found is not None and found["codes"]:
         for word in WORD.finditer(found["codes"]):
@@ -186,7 +188,9 @@ def removal(
     if comment.text.count("#") > 1:
         return None  # something else shares the comment: what of it to keep is the author's to say
     if comment.alone:
-        after = Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
+        after = (
+            Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
+        )
         return Edit(Position(comment.row, 1), after, "")
     start = len(line[: comment.column - 1].rstrip()) + 1
     return Edit(Position(comment.row, start), Position(comment.row, len(line) + 1), "")

@@ -16,7 +16,6 @@ from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.semantics.summary import ModuleSummary
 
-
 RECURSION_LIMIT = 10_000  # libcst renders nested expressions recursively, several frames a level
 
 

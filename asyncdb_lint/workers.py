@@ -111,7 +111,9 @@ class Processes:
         for worker, names in busy.items():
             self.send(worker, "check", names)
         return [
-            each for worker in busy for each in msgspec.msgpack.decode(self.receive(worker), type=list[Checked])
+            each
+            for worker in busy
+            for each in msgspec.msgpack.decode(self.receive(worker), type=list[Checked])
         ]
 
     def send(self, worker: int, verb: str, payload: Any) -> None:

@@ -101,7 +101,9 @@ def test_config_takes_a_file(project: Path) -> None:
 
 def test_config_takes_settings_again_and_again(project: Path) -> None:
     table(project, 'pooler = "session"\nprocesses = 2')
-    settings = read(".", 'pooler="transaction"', "max-connections = 90", "processes=4", "processes=8").settings
+    settings = read(
+        ".", 'pooler="transaction"', "max-connections = 90", "processes=4", "processes=8"
+    ).settings
 
     assert ["transaction", 90, 8] == [settings.pooler, settings.max_connections, settings.processes]
 
@@ -218,7 +220,12 @@ cache-dir = "~/.cache/x"
         ('ignore = ["adb102"]', 2, 1, ["unknown rule `adb102`", "did you mean `ADB102`?"]),
         ('ignore = [""]', 2, 1, ["unknown rule ``"]),
         ('ignore = ["A"]', 2, 1, ["unknown rule `A`"]),
-        ('per-file-ignores = {"tests/*" = ["ADB12x"]}', 2, 1, ["`per-file-ignores`", "unknown rule `ADB12x`"]),
+        (
+            'per-file-ignores = {"tests/*" = ["ADB12x"]}',
+            2,
+            1,
+            ["`per-file-ignores`", "unknown rule `ADB12x`"],
+        ),
         ('per-file-ignores = ["ADB102"]', 2, 1, ["`per-file-ignores`", "object", "array"]),
         (
             '[tool.asyncdb-lint.per-file-ignores]\n"tests/*" = ["ADB999"]',

@@ -107,7 +107,9 @@ def examples() -> list[tuple[str, str, int, str]]:
     return found
 
 
-@pytest.mark.parametrize(("code", "title", "number", "text"), [pytest.param(*e, id=f"{e[0]}-{e[1]}-{e[2]}") for e in examples()])
+@pytest.mark.parametrize(
+    ("code", "title", "number", "text"), [pytest.param(*e, id=f"{e[0]}-{e[1]}-{e[2]}") for e in examples()]
+)
 def test_example(code: str, title: str, number: int, text: str) -> None:
     if code in ("ADB001", "ADB002"):
         pytest.skip("about comments and files, not code: see test_suppress and test_source")

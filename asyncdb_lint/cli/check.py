@@ -35,7 +35,13 @@ def listing(*names: str, metavar: str, help: str) -> Callable[[F], F]:
 @listing("--select", metavar="RULES", help="Check these rules only: codes, names, prefixes (ADB1) or ALL.")
 @listing("--extend-select", metavar="RULES", help="Check these rules too.")
 @listing("--ignore", metavar="RULES", help="Leave these rules out.")
-@click.option("--config", "configs", multiple=True, metavar="FILE|KEY=VALUE", help="A settings file, or one setting in TOML.")
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="FILE|KEY=VALUE",
+    help="A settings file, or one setting in TOML.",
+)
 @click.option("--isolated", is_flag=True, help="Read no settings file.")
 @click.option("--fix", is_flag=True, default=None, help="Repair what can be repaired safely.")
 @click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Count and make fixes that need a look.")
@@ -44,15 +50,21 @@ def listing(*names: str, metavar: str, help: str) -> Callable[[F], F]:
 @click.option("--output-file", "-o", type=click.Path(path_type=Path), help="Write the report to a file.")
 @listing("--exclude", metavar="GLOBS", help="Leave these files and folders out, in place of the usual ones.")
 @listing("--extend-exclude", metavar="GLOBS", help="Leave these out too.")
-@click.option("--force-exclude", is_flag=True, default=None, help="Leave excluded files out even if they are named.")
+@click.option(
+    "--force-exclude", is_flag=True, default=None, help="Leave excluded files out even if they are named."
+)
 @click.option("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what git ignores.")
-@click.option("--stdin-filename", type=click.Path(path_type=Path), help="The name of the file given on standard input.")
+@click.option(
+    "--stdin-filename", type=click.Path(path_type=Path), help="The name of the file given on standard input."
+)
 @click.option("--statistics", is_flag=True, help="Show counts by rule in place of findings.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option("--show-settings", is_flag=True, help="Show the settings in force and check nothing.")
 @click.option("--no-cache", is_flag=True, help="Accepted for scripts; results are not cached yet.")
 @click.option("--cache-dir", metavar="DIR", help="Accepted for scripts; results are not cached yet.")
-@click.option("-j", "--jobs", type=click.IntRange(min=0), default=0, help="Processes to use; 0 is one a core.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=0), default=0, help="Processes to use; 0 is one a core."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary of problems.")
 def command(
     paths: tuple[str, ...],
@@ -93,7 +105,14 @@ def command(
         return 0
     stdin = (named, sys.stdin.buffer.read()) if uses_stdin else None
     outcome = work(files, loaded.settings, loaded.base, stdin, jobs, diff=diff, quiet=quiet)
-    report(outcome, loaded.settings, output_file, diff=diff, statistics=statistics, repaired_stdin=stdin is not None)
+    report(
+        outcome,
+        loaded.settings,
+        output_file,
+        diff=diff,
+        statistics=statistics,
+        repaired_stdin=stdin is not None,
+    )
     for line in outcome.problems:
         click.echo(f"asyncdb-lint: error: {line}", err=True)
     for crash in outcome.crashes:

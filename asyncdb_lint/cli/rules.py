@@ -6,7 +6,9 @@ import click
 
 
 @click.command("rules", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to show them.")
+@click.option(
+    "--output-format", type=click.Choice(["text", "json"]), default="text", help="How to show them."
+)
 def command(output_format: str) -> int:
     """List all rules."""
     from asyncdb_lint.pages import table, to_json

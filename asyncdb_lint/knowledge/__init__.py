@@ -28,8 +28,8 @@ Protocol = Literal[
 
 
 CARRYING_ROLES = {
-    "client", "collection", "connection", "cursor", "database", "engine", "metadata", "model_base", "pool", "scoped_registry",
-    "session", "session_factory",
+    "client", "collection", "connection", "cursor", "database", "engine", "metadata", "model_base", "pool",
+    "scoped_registry", "session", "session_factory",
 }  # fmt: skip
 """What code can reach the database with; results, statements and models only come from these."""
 
@@ -114,7 +114,11 @@ class Knowledge:
         """By library, the words by which code gets hold of a database object: `Session`, `create_engine`…"""
         giving = {name for name, info in self.classes.items() if info.role in CARRYING_ROLES}
         for name, member in self.functions.items():
-            if member.blocks or not name.startswith("sqlalchemy.") or any(each in member.returns for each in giving):
+            if (
+                member.blocks
+                or not name.startswith("sqlalchemy.")
+                or any(each in member.returns for each in giving)
+            ):
                 giving.add(name)
         public = [public for public, name in self.aliases.items() if name in giving]
         found: dict[str, set[str]] = {root: set() for root in self.roots}

@@ -58,7 +58,9 @@ def conclusion(outcome: Outcome) -> str:
     safe = sum(is_fixable(finding, Applicability.SAFE) for finding in outcome.findings)
     unsafe = sum(is_fixable(finding, Applicability.UNSAFE) for finding in outcome.findings)
     if safe:
-        notes.append(f"{safe} fixable with --fix" + (f" ({unsafe} more with --unsafe-fixes)" if unsafe else ""))
+        notes.append(
+            f"{safe} fixable with --fix" + (f" ({unsafe} more with --unsafe-fixes)" if unsafe else "")
+        )
     elif unsafe:
         notes.append(f"{unsafe} fixable with --fix --unsafe-fixes")
     if outcome.fixed:
@@ -88,7 +90,9 @@ def fingerprint(finding: Finding, seen: Counter[str]) -> str:
     """A hash that stays when lines move: rule, file, the line's text, and which of several alike it is."""
     import hashlib
 
-    key = "\0".join((finding.code, shown(finding.filename), line_of(finding.filename, finding.location.row).strip()))
+    key = "\0".join(
+        (finding.code, shown(finding.filename), line_of(finding.filename, finding.location.row).strip())
+    )
     seen[key] += 1
     return hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "replace")).hexdigest()[:32]
 

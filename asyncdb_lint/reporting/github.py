@@ -22,7 +22,11 @@ def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
             "endLine": str(end.row), "col": str(start.column), "endColumn": str(end.column),
         }  # fmt: skip
         told = ",".join(f"{name}={escaped(value, ',:')}" for name, value in properties.items())
-        message = finding.message + (f"\n{finding.why}" if finding.why else "") + (f"\n{finding.help}" if finding.help else "")
+        message = (
+            finding.message
+            + (f"\n{finding.why}" if finding.why else "")
+            + (f"\n{finding.help}" if finding.help else "")
+        )
         stream.write(f"::{LEVELS[finding.severity]} {told}::{escaped(message)}\n")
     stream.write(conclusion(outcome) + "\n")
 

@@ -23,12 +23,16 @@ def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
     for filename, findings in itertools.groupby(outcome.findings, key=lambda finding: finding.filename):
         cases = list(findings)
         count = str(len(cases))
-        suite = ElementTree.SubElement(root, "testsuite", name=clean(shown(filename)), tests=count, failures=count)
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=clean(shown(filename)), tests=count, failures=count
+        )
         suite.set("errors", "0")
         for finding in cases:
             add_case(suite, finding)
     if not outcome.findings:
-        suite = ElementTree.SubElement(root, "testsuite", name="asyncdb-lint", tests="1", failures="0", errors="0")
+        suite = ElementTree.SubElement(
+            root, "testsuite", name="asyncdb-lint", tests="1", failures="0", errors="0"
+        )
         ElementTree.SubElement(suite, "testcase", name=conclusion(outcome), classname="asyncdb-lint")
     ElementTree.indent(root)
     stream.write('<?xml version="1.0" encoding="utf-8"?>\n')

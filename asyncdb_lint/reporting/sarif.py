@@ -31,11 +31,20 @@ def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
         {"level": "error", "message": {"text": text}} for text in (*outcome.problems, *outcome.crashes)
     ]  # fmt: skip
     run = {
-        "tool": {"driver": {"name": "asyncdb-lint", "version": __version__, "rules": [descriptor(r) for r in rules]}},
+        "tool": {
+            "driver": {
+                "name": "asyncdb-lint",
+                "version": __version__,
+                "rules": [descriptor(r) for r in rules],
+            }
+        },
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {BASE: {"uri": Path.cwd().as_uri() + "/"}},
         "invocations": [
-            {"executionSuccessful": not notices, **({"toolExecutionNotifications": notices} if notices else {})}
+            {
+                "executionSuccessful": not notices,
+                **({"toolExecutionNotifications": notices} if notices else {}),
+            }
         ],
         "results": [result(finding, index, seen) for finding in outcome.findings],
     }

@@ -1,12 +1,12 @@
 """For people: what, where with the source, the steps that lead there, why, how to mend it.
 
-    error[ADB102] sync-session-in-async: `session.execute(…)` blocks the event loop
-      --> app/routes.py:12:5
-       |
-    12 |     session.execute(query)
-       |     ^^^^^^^^^^^^^^^^^^^^^^
-       = why: …
-       = help: …
+error[ADB102] sync-session-in-async: `session.execute(…)` blocks the event loop
+  --> app/routes.py:12:5
+   |
+12 |     session.execute(query)
+   |     ^^^^^^^^^^^^^^^^^^^^^^
+   = why: …
+   = help: …
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ class Page:
         import textwrap
 
         indent = " " * (self.gutter + 3 + len(word) + 2)
-        wrapped = textwrap.wrap(text, self.painter.width - len(indent), break_long_words=False, break_on_hyphens=False)
+        wrapped = textwrap.wrap(
+            text, self.painter.width - len(indent), break_long_words=False, break_on_hyphens=False
+        )
         head = f"{' ' * self.gutter} {self.painter.paint('=', 'gutter')} {self.painter.paint(word, 'bold')}: "
         return [head + wrapped[0], *(indent + line for line in wrapped[1:])]
 
@@ -125,7 +127,9 @@ class Page:
         changes = self.changes()
         for mark, line in changes[:PREVIEW]:
             style = {"+": "added", "-": "removed"}[mark]
-            found.append(f"{' ' * self.gutter} {bar} {self.painter.paint(f'{mark} {line.expandtabs(TAB)}', style)}")
+            found.append(
+                f"{' ' * self.gutter} {bar} {self.painter.paint(f'{mark} {line.expandtabs(TAB)}', style)}"
+            )
         if len(changes) > PREVIEW:
             found.append(f"{' ' * self.gutter} {bar} … {len(changes) - PREVIEW} more lines")
         return found

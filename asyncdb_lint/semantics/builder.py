@@ -211,7 +211,9 @@ class Builder:
             if name is None:
                 continue
             self.imports[f"{source}.{name}"] = None
-            local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+            local = (
+                alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+            )
             self.define(local, ex.Ref(f"{source}.{name}"))
 
     def absolute(self, node: cst.ImportFrom) -> str | None:
@@ -267,7 +269,9 @@ class Builder:
     def narrow(self, test: cst.BaseExpression, *, positive: bool) -> None:
         """What `isinstance(name, Class)` tells of the name in the branch it guards."""
         for name, class_node in narrowed(test, positive=positive):
-            known = ex.Typed(self.model.exprs.get(class_node, ex.OPAQUE)) if class_node is not None else ex.OPAQUE
+            known = (
+                ex.Typed(self.model.exprs.get(class_node, ex.OPAQUE)) if class_node is not None else ex.OPAQUE
+            )
             binding = self.add_binding(name, known, self.scope, test)
             current = self.environment.get(name)
             if isinstance(current, ex.Bound):  # still the same object: its uses are the first binding's uses
@@ -438,7 +442,9 @@ class Builder:
             return name
         head, dot, rest = name.removeprefix(own).partition(".")
         options = self.names.get(head, ())
-        return f"{options[0].name}{dot}{rest}" if len(options) == 1 and isinstance(options[0], ex.Ref) else name
+        return (
+            f"{options[0].name}{dot}{rest}" if len(options) == 1 and isinstance(options[0], ex.Ref) else name
+        )
 
     def note_parameters(self, parameters: cst.Parameters) -> None:
         """Parameters are bindings too, so that rules can follow their uses."""
@@ -501,7 +507,9 @@ class Builder:
 
     # Targets
 
-    def bind(self, target: cst.CSTNode, expr: ex.Node, parent: cst.CSTNode, value: cst.CSTNode | None) -> None:
+    def bind(
+        self, target: cst.CSTNode, expr: ex.Node, parent: cst.CSTNode, value: cst.CSTNode | None
+    ) -> None:
         """Assign `expr` to a name, an attribute, or the parts of a tuple."""
         if isinstance(target, cst.Name):
             self.enter(target, parent)
@@ -655,7 +663,9 @@ class Builder:
 
     def lower_Subscript(self, node: cst.Subscript) -> ex.Node:
         value = self.lower(node.value, node)
-        literal = self.in_annotation and isinstance(value, (ex.Ref, ex.Attr)) and self.ref_name(value) in LITERAL
+        literal = (
+            self.in_annotation and isinstance(value, (ex.Ref, ex.Attr)) and self.ref_name(value) in LITERAL
+        )
         outer, self.in_annotation = self.in_annotation, self.in_annotation and not literal
         items: list[ex.Node] = []
         for element in node.slice:
@@ -733,7 +743,11 @@ class Builder:
         left, right = self.lower(node.left, node), self.lower(node.right, node)
         if isinstance(node.operator, cst.BitOr):  # a union type, in an annotation or an alias
             return ex.either([left, right])
-        if isinstance(node.operator, cst.Modulo) and isinstance(left, ex.Literal) and isinstance(left.value, str):
+        if (
+            isinstance(node.operator, cst.Modulo)
+            and isinstance(left, ex.Literal)
+            and isinstance(left.value, str)
+        ):
             first, *others = PERCENT.split(left.value)
             joined: ex.Node = ex.Literal(first)
             for piece in others:

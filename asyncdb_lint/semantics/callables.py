@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from asyncdb_lint.semantics import containers
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import (
-    UNKNOWN, Class, Constant, Coroutine, Function, Instance, Iterator, Kind, Manager, Sequence, Startable, Unknown,
+    UNKNOWN,
+    Class,
+    Constant,
+    Coroutine,
+    Function,
+    Instance,
+    Iterator,
+    Kind,
+    Manager,
+    Sequence,
+    Startable,
+    Unknown,
 )  # fmt: skip
 from asyncdb_lint.semantics.returns import instantiate
 
@@ -100,7 +111,9 @@ def construct(project: Project, module: str, cls: Class, expr: ex.Call) -> Kind:
         made = argument(expr, "class_", 1 if factory.endswith(".async_sessionmaker") else None)
         made_kind = project.kind(module, made) if made is not None else Class(SESSION_FACTORIES[factory])
         unpacked = any(keyword == "**" for keyword, _ in expr.keywords)
-        if not isinstance(made_kind, Class) or (made is None and unpacked and factory.endswith(".sessionmaker")):
+        if not isinstance(made_kind, Class) or (
+            made is None and unpacked and factory.endswith(".sessionmaker")
+        ):
             return Instance(cls.name, cls.arguments)
         return Instance(cls.name, (Instance(made_kind.name, made_kind.arguments),))
     registry = next((name for name in names if name in REGISTRIES), None)
@@ -178,7 +191,9 @@ def outcome(project: Project, function: Function) -> Kind | None:
 
 def returned(project: Project, module: ModuleSummary, summary: FunctionSummary) -> Kind | None:
     """What the function's body gives, else what its annotation says."""
-    declared = project.kind(module.name, ex.Typed(summary.annotation)) if summary.annotation is not None else UNKNOWN
+    declared = (
+        project.kind(module.name, ex.Typed(summary.annotation)) if summary.annotation is not None else UNKNOWN
+    )
     if summary.is_generator:
         of = project.join(project.evaluate(module.name, each) for each in summary.yields) or UNKNOWN
         made: Kind = Iterator(of, summary.is_async)
@@ -227,7 +242,8 @@ def wrapped(project: Project, decorator: str, made: Kind) -> Kind:
         for qualname, function in module.functions.items()
         if qualname.startswith(prefix)
         and any(
-            project.kind(module.name, each.func if isinstance(each, ex.Call) else each) == Function("functools.wraps")
+            project.kind(module.name, each.func if isinstance(each, ex.Call) else each)
+            == Function("functools.wraps")
             for each in function.decorators
         )
     ]

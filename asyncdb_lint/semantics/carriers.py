@@ -6,7 +6,15 @@ from asyncdb_lint.knowledge import CARRYING_ROLES
 from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import (
-    Class, Coroutine, Function, Instance, Iterator, Kind, Manager, Sequence, Startable,
+    Class,
+    Coroutine,
+    Function,
+    Instance,
+    Iterator,
+    Kind,
+    Manager,
+    Sequence,
+    Startable,
 )  # fmt: skip
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.semantics.summary import ModuleSummary

@@ -9,7 +9,18 @@ import msgspec
 from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import (
-    NONE, UNKNOWN, Class, Constant, Coroutine, Function, Instance, Iterator, Kind, Manager, Module, Sequence,
+    NONE,
+    UNKNOWN,
+    Class,
+    Constant,
+    Coroutine,
+    Function,
+    Instance,
+    Iterator,
+    Kind,
+    Manager,
+    Module,
+    Sequence,
     Startable,
 )  # fmt: skip
 from asyncdb_lint.semantics.returns import instantiate
@@ -137,7 +148,9 @@ def generic(project: Project, module: str, value: ex.Node, items: tuple[ex.Node,
     base = project.kind(module, value)
     if not items:
         return UNKNOWN
-    if isinstance(base, (Function, Module)) or (isinstance(base, Class) and base.name.startswith("builtins.")):
+    if isinstance(base, (Function, Module)) or (
+        isinstance(base, Class) and base.name.startswith("builtins.")
+    ):
         home, _, name = base.name.rpartition(".")
         if home not in TYPING_MODULES:
             return UNKNOWN

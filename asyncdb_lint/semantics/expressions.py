@@ -140,8 +140,8 @@ class Lambda(Expr, frozen=True, array_like=True, tag="y"):
 
 
 Node = (
-    Opaque | Ref | Local | Bound | Literal | Prefix | Joined | Attr | Call | Await | Enter | Each | Sub | Display | Either
-    | First | Many | Typed | Param | Lambda
+    Opaque | Ref | Local | Bound | Literal | Prefix | Joined | Attr | Call | Await | Enter | Each | Sub | Display
+    | Either | First | Many | Typed | Param | Lambda
 )  # fmt: skip
 
 OPAQUE = Opaque()

@@ -94,4 +94,8 @@ class Model:
         """The bindings that a name in a load position may come from, if they are in this file."""
         expr = self.exprs.get(name)
         options = getattr(expr, "options", (expr,))
-        return [self.bindings[index] for option in options if (index := getattr(option, "index", None)) is not None]
+        return [
+            self.bindings[index]
+            for option in options
+            if (index := getattr(option, "index", None)) is not None
+        ]

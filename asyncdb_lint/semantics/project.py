@@ -12,7 +12,16 @@ from asyncdb_lint.knowledge import Knowledge, Member
 from asyncdb_lint.semantics import callables, containers
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import (
-    UNKNOWN, Class, Constant, Function, Instance, Kind, Module, Sequence, Text, Unknown,
+    UNKNOWN,
+    Class,
+    Constant,
+    Function,
+    Instance,
+    Kind,
+    Module,
+    Sequence,
+    Text,
+    Unknown,
 )  # fmt: skip
 from asyncdb_lint.semantics.kinds import Iterator as Iterated
 from asyncdb_lint.semantics.modules import ModuleIndex
@@ -25,7 +34,9 @@ DEPTH = 60  # nested evaluation beyond this is nobody's real code
 class Project:
     """Summaries, knowledge and the memory of what has been told already."""
 
-    def __init__(self, knowledge: Knowledge, index: ModuleIndex, summaries: Iterable[ModuleSummary] = ()) -> None:
+    def __init__(
+        self, knowledge: Knowledge, index: ModuleIndex, summaries: Iterable[ModuleSummary] = ()
+    ) -> None:
         self.knowledge = knowledge
         self.index = index
         self.modules: dict[str, ModuleSummary] = {}
@@ -133,7 +144,9 @@ class Project:
     def dispatch(self, module: str, expr: ex.Node) -> Kind | None:
         match expr:
             case ex.Bound(index):
-                return self.remember((module, index), lambda: self.evaluate(module, self.modules[module].bindings[index]))
+                return self.remember(
+                    (module, index), lambda: self.evaluate(module, self.modules[module].bindings[index])
+                )
             case ex.Ref(name):
                 return self.resolve(name, module)
             case ex.Local(qualname):
@@ -170,7 +183,9 @@ class Project:
             case ex.Typed(annotation):
                 return self.remember((module, expr), lambda: containers.typed(self, module, annotation))
             case ex.Param(function, name):
-                return self.remember((module, expr), lambda: callables.parameter(self, module, function, name))
+                return self.remember(
+                    (module, expr), lambda: callables.parameter(self, module, function, name)
+                )
             case ex.Lambda(returns):
                 return Instance("builtins.lambda", (self.kind(module, returns),))
             case _:
@@ -204,7 +219,9 @@ class Project:
         names = {kind.name for kind in found if isinstance(kind, Instance)}
         if len(names) == 1 and all(isinstance(kind, Instance) for kind in found):
             arguments = {kind.arguments for kind in found if isinstance(kind, Instance)}
-            return Instance(names.pop(), arguments.pop() if len(arguments) == 1 else (), declared=any_declared(found))
+            return Instance(
+                names.pop(), arguments.pop() if len(arguments) == 1 else (), declared=any_declared(found)
+            )
         return UNKNOWN
 
     def joined(self, module: str, parts: tuple[ex.Node, ...]) -> Kind:
@@ -266,7 +283,9 @@ class Project:
             return UNKNOWN
         options = summary.names.get(name)
         if options is not None:
-            return self.join(self.evaluate(module, option) for option in options if option != ex.Ref(f"{module}.{name}"))
+            return self.join(
+                self.evaluate(module, option) for option in options if option != ex.Ref(f"{module}.{name}")
+            )
         seen.add(module)
         for star in summary.stars:
             home = self.index.locate(star, module)
@@ -357,7 +376,11 @@ class Project:
         if isinstance(base, Class):
             return Class(base.name, tuple(containers.typed(self, module, item) for item in items))
         index = items[0].value if len(items) == 1 and isinstance(items[0], ex.Literal) else None
-        if isinstance(base, Sequence) and isinstance(index, int) and -len(base.items) <= index < len(base.items):
+        if (
+            isinstance(base, Sequence)
+            and isinstance(index, int)
+            and -len(base.items) <= index < len(base.items)
+        ):
             return base.items[index]
         if isinstance(base, Iterated) and not base.is_async:
             return base.of
@@ -392,4 +415,3 @@ def known(kind: Kind | None) -> bool:
 def any_declared(kinds: list[Kind]) -> bool:
     """Whether one of several instances is known by annotation only."""
     return any(isinstance(kind, Instance) and kind.declared for kind in kinds)
-

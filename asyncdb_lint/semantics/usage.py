@@ -74,7 +74,9 @@ def fate(model: Model, node: cst.CSTNode) -> Fate:
     if isinstance(parent, cst.NamedExpr):
         return Fate("bound", parent)
     if isinstance(parent, (cst.Assign, cst.AnnAssign)):
-        targets = [each.target for each in parent.targets] if isinstance(parent, cst.Assign) else [parent.target]
+        targets = (
+            [each.target for each in parent.targets] if isinstance(parent, cst.Assign) else [parent.target]
+        )
         return Fate("bound" if all(isinstance(each, cst.Name) for each in targets) else "stored", parent)
     return Fate(BY_CONSUMER.get(type(parent), "stored"), parent)
 

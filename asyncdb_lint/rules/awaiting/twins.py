@@ -9,7 +9,6 @@ import libcst as cst
 from asyncdb_lint.semantics.lifecycle import branches
 
 if TYPE_CHECKING:
-
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.model import Model
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 Replacement = tuple[cst.CSTNode, cst.CSTNode]
 
 
-
 def literals(
     file: FileContext, node: cst.CSTNode | None
 ) -> Iterator[cst.SimpleString | cst.FormattedStringText]:
