@@ -73,7 +73,7 @@ class Screen:
             ):
                 return True
             inner = self.located(f"{base}.{name}", module) if name is not None else None
-            if inner in carried and self.mentions(module, carried[inner]):
+            if inner is not None and inner in carried and self.mentions(module, carried[inner]):
                 return True
         parts = module.split(".")
         above = (".".join([*parts[:depth], "conftest"]) for depth in range(len(parts)))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from asyncdb_lint import codes
 from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Severity
@@ -19,6 +20,7 @@ OURS = re.compile(r"#\s*asyncdb:\s*(?P<verb>ignore|skip-file)\b(?:\[(?P<codes>[^
 NOQA = re.compile(r"#\s*noqa(?::\s?(?P<codes>[A-Za-z]+[0-9]+(?:[,\s]+[A-Za-z]+[0-9]+)*))?", re.IGNORECASE)
 ADDRESSED = re.compile(r"#\s*asyncdb:|noqa:[^\n]*ADB", re.IGNORECASE)
 WORD = re.compile(r"[\w-]+")
+NEWLINE = re.compile(r"\r\n?|\n")  # what ends a row for libcst; `splitlines` knows more
 SKIP_WITHIN = 10  # lines: "near the top"
 
 
@@ -58,7 +60,7 @@ def settle(
     """Let the comments of a file have their say about its findings."""
     if ("asyncdb:" not in text and "noqa" not in text) or (not findings and not ADDRESSED.search(text)):
         return Settled(list(findings), 0)
-    lines = text.splitlines()
+    lines = NEWLINE.split(text)
     comments = list(comments_of(tree, lines))
     if any(skips_file(comment) for comment in comments):
         return Settled([], len(findings))
@@ -76,24 +78,27 @@ def settle(
 
 
 def comments_of(tree: cst.Module, lines: Sequence[str]) -> Iterator[Comment]:
-    """The comments of a file; text that looks like one inside a string is none."""
-    ours = {text for text in comment_texts(tree) if OURS.search(text) or NOQA.search(text)}
-    for row, line in enumerate(lines, 1):
-        for text in ours:
-            if line.rstrip().endswith(text):
-                column = line.rstrip().rindex(text)
-                yield Comment(row, column + 1, text, not line[:column].strip())
-                break
+    """The comments of a file that concern us; text that looks like one inside a string is none."""
+    nodes = [node for node in comment_nodes(tree) if OURS.search(node.value) or NOQA.search(node.value)]
+    texts = {node.value for node in nodes}
+    rows = [row for row, line in enumerate(lines, 1) if any(map(line.endswith, texts))]
+    if len(rows) != len(nodes):  # a string holds the same text: rendering the file is dear, so only now
+        places = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
+        rows = sorted(places[node].start.line for node in nodes)
+    for row in rows:
+        line = lines[row - 1]
+        column = len(line) - len(max(filter(line.endswith, texts), key=len))
+        yield Comment(row, column + 1, line[column:].rstrip(), not line[:column].strip())
 
 
-def comment_texts(tree: cst.Module) -> set[str]:
-    """The text of every comment in a tree."""
-    found = set()
+def comment_nodes(tree: cst.Module) -> list[cst.Comment]:
+    """Every comment in a tree."""
+    found = []
     todo: list[cst.CSTNode] = [tree]
     while todo:
         node = todo.pop()
         if isinstance(node, cst.Comment):
-            found.add(node.value)
+            found.append(node)
         todo += node.children
     return found
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from asyncdb_lint.finding import Step
 
+# Without one of these at hand a thread is the right place for database work, and other rules advise it.
+ASYNC_DATABASES = (
+    "sqlalchemy.ext.asyncio", "sqlmodel.ext.asyncio", "asyncpg", "psycopg.AsyncConnection",
+    "psycopg_pool.AsyncConnectionPool", "aiomysql", "asyncmy",
+)  # fmt: skip
 # aiosqlite, the asynchronous way to SQLite, is a thread too: nothing is won by it.
 NO_BETTER_WAY = {"sqlite3"}
 # Adapters for synchronous sessions end them in a thread, and that is right: the work was done elsewhere.
@@ -29,11 +34,12 @@ class DatabaseWorkInExecutor(Rule):
     A function that talks to the database through a synchronous session, connection or cursor, handed from an
     `async def` to `asyncio.to_thread`, `run_in_executor`, `run_in_threadpool` or `anyio.to_thread.run_sync`;
     also a bound method such as `session.commit`. One finding per function, however often it is handed over.
-    SQLite is left alone: its asynchronous library uses a thread too.
+    SQLite is left alone: its asynchronous library uses a thread too. So are projects that use no asynchronous
+    driver or session anywhere: there a thread is the way.
 
     ## Why it is bad
 
-    It does not block the loop, and it is right where no asynchronous driver is at hand. But every query in
+    It does not block the loop. But every query in
     flight holds a thread and a connection: `to_thread` has `min(32, cpus + 4)` threads for the whole process,
     starlette and anyio have 40, and what waits for a thread waits behind everything else that is offloaded.
 
@@ -50,8 +56,10 @@ class DatabaseWorkInExecutor(Rule):
 
     ```python
     import asyncio
+    from sqlalchemy.ext.asyncio import async_sessionmaker
     from sqlalchemy.orm import sessionmaker
 
+    AsyncSessionLocal = async_sessionmaker()
     SessionLocal = sessionmaker()
 
     def total(statement) -> int:
@@ -74,12 +82,13 @@ class DatabaseWorkInExecutor(Rule):
     code = "ADB106"
     name = "database-work-in-executor"
     severity = Severity.WARNING
-    default = False  # a thread that opens its own session is legitimate: this is a matter of policy
     requires = (b"async def",)
     triggers = (b"to_thread", b"executor", b"run_in_threadpool", b"sync_to_async", b"asyncify")
 
     def finish(self) -> None:
         if self.file.is_test or SCRIPT_FOLDERS & set(self.file.model.path.split("/")[:-1]):
+            return
+        if not any(imports(self.file, each) for each in ASYNC_DATABASES):
             return
         works: dict[object, tuple[list[Offload], list[Step]]] = {}
         for found in offloads(self.file):
@@ -121,14 +130,11 @@ class DatabaseWorkInExecutor(Rule):
         first = places[0]
         function: cst.CSTNode = first.function
         more = [self.file.step(each.call, "handed to a thread here too") for each in places[1:]]
-        has_async = imports(self.file, "sqlalchemy.ext.asyncio") or imports(self.file, "sqlmodel.ext.asyncio")
         self.report(
             function,
             f"`{self.source(function, 40)}` does database work in a thread of "
             f"`{self.source(first.call.func, 40)}`",
             why="Every query in flight holds one of a few dozen threads, or waits for one",
-            help="use the project's async session (`session.run_sync(…)` runs synchronous ORM code on it)"
-            if has_async
-            else "use an async driver where there is one; keep the thread where there is none",
+            help="use the project's async driver or session (`session.run_sync(…)` runs synchronous ORM code on it)",
             chain=[*steps, *more],
         )
