@@ -58,7 +58,7 @@ def settle(
     findings: Sequence[Finding], tree: cst.Module, text: str, path: str, enabled: Collection[str]
 ) -> Settled:
     """Let the comments of a file have their say about its findings."""
-    if ("asyncdb:" not in text and "noqa" not in text) or (not findings and not ADDRESSED.search(text)):
+    if ("asyncdb:" not in text and "noqa" not in text.lower()) or (not findings and not ADDRESSED.search(text)):
         return Settled(list(findings), 0)
     lines = NEWLINE.split(text)
     comments = list(comments_of(tree, lines))
@@ -72,7 +72,7 @@ def settle(
         for comment in comments:
             own = [ignore for ignore in ignores if ignore.comment is comment]
             unused = [ignore for ignore in own if is_unused(ignore, enabled)]
-            if unused:
+            if unused and all(ignore.code != "ADB001" for ignore in own):
                 kept.append(report(comment, own, unused, lines, path))
     return Settled(kept, suppressed)
 
@@ -128,8 +128,8 @@ def ignores_of(comment: Comment, lines: Sequence[str]) -> Iterator[Ignore]:
     found = NOQA.search(comment.text)
     if found is not None and found["codes"]:
         for word in WORD.finditer(found["codes"]):
-            if word[0].startswith("ADB"):
-                rule = codes.find(word[0])
+            if word[0].upper().startswith("ADB"):
+                rule = codes.find(word[0].upper())
                 start = found.start("codes") + word.start()
                 yield Ignore(word[0], rule.code if rule else None, comment.row, comment, start)
 
@@ -167,8 +167,8 @@ def report(
         message += f": there is no rule `{unknown[0].word}`{codes.nearest(unknown[0].word)}"
     start = Position(comment.row, comment.column)
     end = Position(comment.row, comment.column + len(comment.text))
-    edit = removal(comment, own, unused, lines)
-    fix = Fix(Applicability.SAFE, "Remove what silences nothing", (edit,)) if edit is not None else None
+    edits = removal(comment, unused, lines)
+    fix = Fix(Applicability.SAFE, "Remove what silences nothing", edits) if edits else None
     return Finding(
         filename=path, location=start, end_location=end, code="ADB001", name="unused-ignore", message=message,
         severity=Severity.WARNING, noqa_row=comment.row,
@@ -176,26 +176,33 @@ def report(
     )  # fmt: skip
 
 
-def removal(
-    comment: Comment, own: Sequence[Ignore], unused: Sequence[Ignore], lines: Sequence[str]
-) -> Edit | None:
-    """The smallest edit that takes unused codes out: of the list, or the whole comment with the space before it."""
-    keep = [ignore.word for ignore in own if ignore not in unused]
+def removal(comment: Comment, unused: Sequence[Ignore], lines: Sequence[str]) -> tuple[Edit, ...]:
+    """The smallest edits that take unused codes out: of their lists, or the whole comment with the space before it.
+
+    The codes of other tools stay. None where something else shares the comment: what of it to keep is the author's.
+    """
+    gone = {ignore.start for ignore in unused}
+    edits = []
+    for found in (OURS.search(comment.text), NOQA.search(comment.text)):
+        if found is None or not found["codes"]:
+            continue
+        words = {found.start("codes") + word.start(): word[0] for word in WORD.finditer(found["codes"])}
+        keep = [word for start, word in words.items() if start not in gone]
+        if not keep:
+            return () if comment.text.count("#") > 1 else (whole(comment, lines),)
+        if len(keep) < len(words):
+            first, last = min(words), max(words)
+            start = Position(comment.row, comment.column + first)
+            end = Position(comment.row, comment.column + last + len(words[last]))
+            edits.append(Edit(start, end, ", ".join(keep)))
+    return tuple(sorted(edits))
+
+
+def whole(comment: Comment, lines: Sequence[str]) -> Edit:
+    """The edit that removes a comment, with its line if it stands alone."""
     line = lines[comment.row - 1]
-    if keep:
-        first, last = own[0], own[-1]
-        at = comment.column + first.start
-        return Edit(
-            Position(comment.row, at),
-            Position(comment.row, comment.column + last.start + len(last.word)),
-            ", ".join(keep),
-        )
-    if comment.text.count("#") > 1:
-        return None  # something else shares the comment: what of it to keep is the author's to say
     if comment.alone:
-        after = (
-            Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
-        )
+        after = Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
         return Edit(Position(comment.row, 1), after, "")
     start = len(line[: comment.column - 1].rstrip()) + 1
     return Edit(Position(comment.row, start), Position(comment.row, len(line) + 1), "")
