@@ -36,10 +36,16 @@ def check(model: Model, content: bytes, project: Project, task: Task) -> Checked
             continue
         try:
             apply(rule_class(context), by_name)
-        except Exception:
-            crashes.append(f"{rule_class.code} on {model.path}: {traceback.format_exc()}")
+        except Exception as error:
+            crashes.append(crash(f"{rule_class.code} on {model.path}", error))
     settled = settle(context.findings, model.module, content.decode(), model.path, task.codes)
     return Checked(model.name, sorted(settled.findings), settled.suppressed, sorted(project.wanted), crashes)
+
+
+def crash(where: str, error: Exception) -> str:
+    """What a mistake of ours came to: one line for the user, then the traceback."""
+    said = str(error).partition("\n")[0]
+    return f"{where}: {type(error).__name__}: {said}\n{traceback.format_exc()}"
 
 
 def apply(rule: Rule, nodes: Mapping[str, Sequence[cst.CSTNode]]) -> None:

@@ -70,9 +70,8 @@ def inspect(
     base = base or Path.cwd()
     targets = discover(paths, settings, base)
     files = [*targets.files, *([stdin[0]] if stdin is not None else [])]
-    explicit = {path.as_posix() for path in paths if path.is_file()} | {
-        file.as_posix() for file in files[len(targets.files) :]
-    }
+    named = [*(path for path in paths if path.is_file()), *files[len(targets.files) :]]
+    explicit = {Path(os.path.abspath(path)).as_posix() for path in named}
     overrides = {stdin[0].as_posix(): stdin[1]} if stdin is not None else {}
     outcome = Outcome(findings=list(targets.problems), files=len(files))
     projects = []
@@ -89,6 +88,9 @@ def inspect(
 
 def without_ignored(findings: list[Finding], settings: Settings, base: Path) -> list[Finding]:
     """The findings less what `per-file-ignores` takes out; a glob without a slash matches the file's name too."""
+    if any("ADB002" in expand(selector) for selector in settings.ignore):  # found before rules are chosen
+        enabled = enabled_codes(settings)
+        findings = [finding for finding in findings if finding.code != "ADB002" or "ADB002" in enabled]
     if not settings.per_file_ignores:
         return findings
     ignored = [
@@ -136,7 +138,7 @@ def check_project(
 ) -> Linked:
     """Everything about one project: which of it must be parsed, what that says, and what the rules find."""
     everything = dict.fromkeys((*files, *project_files(root, settings)))
-    paths = {module_name(file.relative_to(root)): file.as_posix() for file in everything}
+    paths = modules_of(root, everything)
     task = Task(
         root=root.as_posix(), settings=settings, codes=enabled_codes(settings),
         sqlalchemy=settings.sqlalchemy_version or sqlalchemy_version(root), versions=pinned_versions(root), paths=paths,
@@ -145,7 +147,8 @@ def check_project(
     )  # fmt: skip
     contents = contents_of(paths, overrides)
     index = ModuleIndex(paths, task.packages)
-    targets = {module_name(file.relative_to(root)) for file in files}
+    given = {file.as_posix() for file in files}
+    targets = {name for name, path in paths.items() if path in given}
     screen = Screen(load(task.sqlalchemy), index, contents)
     universe = screen.closure(targets) if len(targets) < len(paths) else set(paths)
     seeds = {name for name in universe if screen.names_database(name)}
@@ -163,6 +166,17 @@ def check_project(
                 progress(len(batch), len(universe))
         checked = check_all(crew, sorted(done & targets), done, project, summaries)
     return Linked(task, summaries, checked)
+
+
+def modules_of(root: Path, files: Iterable[Path]) -> dict[str, str]:
+    """The files by module name. Of several with one name (`a.py` beside `a/`) imports mean the package."""
+    found: dict[str, str] = {}
+    for file in sorted(files, key=lambda file: (file.name != "__init__.py", file.suffix != ".py")):
+        name = module_name(file.relative_to(root))
+        while name in found:
+            name += "-"  # no import can mean this one, but it is checked all the same
+        found[name] = file.as_posix()
+    return found
 
 
 def rounds(

@@ -42,7 +42,7 @@ def fix(
         repaired = [each for each in repaired if each[0].path not in problems]
         for source, result in repaired:
             if not write:
-                outcome.diffs.append(unified_diff(shown(source.path), source.text, result.text))
+                outcome.diffs.append(diff(source, result.text))
                 outcome.fixed += len(result.fixed)
             elif stdin is not None and source.path == stdin[0].as_posix():
                 stdin = (stdin[0], source.encode(result.text))
@@ -106,6 +106,12 @@ def again(worker: Worker, linked: Linked, checked: Checked, settings: Settings) 
     else:
         overrides[source.path] = original
     return result
+
+
+def diff(source: SourceFile, text: str) -> str:
+    """What changes in the file's bytes, whatever they mean in its encoding; surrogates stand for what is not UTF-8."""
+    before, after = (source.encode(each).decode("utf-8", "surrogateescape") for each in (source.text, text))
+    return unified_diff(shown(source.path), before, after)
 
 
 def shown(path: str) -> str:

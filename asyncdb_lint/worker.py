@@ -52,10 +52,12 @@ class Worker:
         self.models: dict[str, Model] = {}
         self.contents: dict[str, bytes] = {}
         self.problems: dict[str, Finding] = {}
+        self.crashes: dict[str, str] = {}
         self.project = Project(load(task.sqlalchemy), ModuleIndex(task.paths, task.packages))
 
     def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
         """Parse and summarise; a file that cannot be read or parsed is remembered as a finding."""
+        from asyncdb_lint.checking import crash
         from asyncdb_lint.semantics.builder import build
         from asyncdb_lint.source import SourceFile, unreadable
 
@@ -72,6 +74,9 @@ class Worker:
             except RecursionError:
                 self.problems[name] = unreadable(path, "nested too deeply to be followed")
                 continue
+            except Exception as error:
+                self.crashes[name] = crash(f"reading {path}", error)
+                continue
             self.models[name] = model
             self.contents[name] = source.text.encode()
             summaries.append(model.summary)
@@ -85,12 +90,14 @@ class Worker:
         """Run the rules on modules that this worker parsed."""
         from asyncdb_lint.checking import check
 
-        return [
-            Checked(name, [self.problems[name]], 0, [])
-            if name in self.problems
-            else check(self.models[name], self.contents[name], self.project, self.task)
-            for name in modules
-        ]
+        def result(name: str) -> Checked:
+            if name in self.problems:
+                return Checked(name, [self.problems[name]], 0, [])
+            if name in self.crashes:
+                return Checked(name, [], 0, [], [self.crashes[name]])
+            return check(self.models[name], self.contents[name], self.project, self.task)
+
+        return [result(name) for name in modules]
 
 
 def contents_of(paths: Mapping[str, str], overrides: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -48,13 +48,15 @@ class Processes:
         self.processes = []
         # fork inherits what is imported already; elsewhere a fresh interpreter has to import libcst again.
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        for _ in range(jobs):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=serve, args=(theirs, task), daemon=True)  # type: ignore[attr-defined]
-            process.start()
-            theirs.close()
-            self.pipes.append(ours)
-            self.processes.append(process)
+        with interrupts_wait():
+            for _ in range(jobs):
+                ours, theirs = context.Pipe()
+                self.pipes.append(ours)
+                inherited = self.pipes if context.get_start_method() == "fork" else []
+                process = context.Process(target=serve, args=(theirs, task, inherited), daemon=True)  # type: ignore[attr-defined]
+                process.start()
+                theirs.close()
+                self.processes.append(process)
 
     def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
         """Hand out chunks, largest files first, to whoever is idle."""
@@ -143,9 +145,31 @@ class Processes:
             process.join()
 
 
-def serve(pipe: multiprocessing.connection.Connection, task: Task) -> None:
-    """A worker process's life: answer requests until the other end is gone."""
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Hold Ctrl-C back while processes start, so that none of them gets it before it knows to ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def serve(
+    pipe: multiprocessing.connection.Connection,
+    task: Task,
+    inherited: Iterable[multiprocessing.connection.Connection],
+) -> None:
+    """A worker process's life: answer requests until the other end is gone.
+
+    `inherited` are the parent's ends, copied by the fork: while a copy is open, nobody notices a parent that died.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    for each in inherited:
+        each.close()
     worker = Worker(task)
     while True:
         try:
@@ -159,8 +183,8 @@ def serve(pipe: multiprocessing.connection.Connection, task: Task) -> None:
             else:
                 answer = msgspec.msgpack.encode(getattr(worker, verb)(payload))
             pipe.send(("done", answer))
-        except Exception:
-            pipe.send(("error", traceback.format_exc()))
+        except Exception as error:
+            pipe.send(("error", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
 
 
 @contextlib.contextmanager

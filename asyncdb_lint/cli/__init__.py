@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from typing import Any
 
 import click
 
@@ -34,6 +37,13 @@ class DefaultGroup(click.Group):
         wants_group = args and args[0] in (*COMMANDS, "--version", "-h", "--help")
         return super().parse_args(ctx, args if wants_group else ["check", *args])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make it exit status 1
+            reader_is_gone()
+            return 0
+
 
 @click.group(cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="asyncdb-lint %(version)s")
@@ -49,8 +59,13 @@ def main() -> None:
     """The console script: exit status 0 clean, 1 findings, 2 wrong use or an error of our own, 130 interrupted."""
     from asyncdb_lint.errors import UsageProblem
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(status)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except UsageProblem as problem:
@@ -63,24 +78,26 @@ def main() -> None:
         click.echo("asyncdb-lint: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader has gone (`| head`): not an error, and nothing is left to say or flush.
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reader_is_gone()
         sys.exit(0)
     except Exception:
         internal_error()
         sys.exit(2)
 
 
+def reader_is_gone() -> None:
+    """`| head` has read enough: not an error, and nothing is left to say or flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def internal_error() -> None:
     """One line for the user; the traceback for whoever asks."""
-    import os
     import traceback
 
     kind, value, _ = sys.exc_info()
     name = kind.__name__ if kind is not None else "Error"
-    click.echo(f"asyncdb-lint: internal error: {name}: {value}; please report it", err=True)
+    said = str(value).partition("\n")[0]
+    click.echo(f"asyncdb-lint: internal error: {name}: {said}; please report it", err=True)
     if os.environ.get("ASYNCDB_LINT_DEBUG"):
         click.echo(traceback.format_exc(), err=True)
     else:

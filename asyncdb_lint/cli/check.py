@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +94,7 @@ def command(
     if stdin_filename is not None and not uses_stdin:
         raise click.UsageError("--stdin-filename needs `-` as the path")
     files = [] if uses_stdin else [Path(path) for path in paths or (".",)]
-    named = Path.cwd() / (stdin_filename or "stdin.py")
+    named = Path(os.path.abspath(stdin_filename or "stdin.py"))
     loaded = load(
         files or [named],
         {name.replace("_", "-"): value for name, value in options.items()},
@@ -116,7 +117,8 @@ def command(
     for line in outcome.problems:
         click.echo(f"asyncdb-lint: error: {line}", err=True)
     for crash in outcome.crashes:
-        click.echo(f"asyncdb-lint: internal error, please report it: {crash}", err=True)
+        shown = crash if os.environ.get("ASYNCDB_LINT_DEBUG") else crash.partition("\n")[0]
+        click.echo(f"asyncdb-lint: internal error, please report it: {shown}", err=True)
     if outcome.problems or outcome.crashes:
         return 2
     return int(bool(outcome.findings or outcome.diffs)) if not exit_zero else 0
@@ -158,7 +160,7 @@ def report(
     from asyncdb_lint import reporting
 
     if diff:
-        click.echo("".join(outcome.diffs), nl=False)
+        click.echo("".join(outcome.diffs).encode("utf-8", "surrogateescape"), nl=False)
     elif repaired_stdin and settings.fix:
         sys.stdout.buffer.write(outcome.stdout or b"")
         reporting.write(outcome, settings, sys.stderr, statistics=statistics)

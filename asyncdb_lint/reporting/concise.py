@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from asyncdb_lint.finding import Applicability, Outcome
-from asyncdb_lint.reporting import conclusion, is_fixable, shown
+from asyncdb_lint.finding import Outcome
+from asyncdb_lint.reporting.columns import visible
+from asyncdb_lint.reporting.sources import shown
+from asyncdb_lint.reporting.summary import conclusion, is_fixable
 
 if TYPE_CHECKING:
     from asyncdb_lint.config import Settings
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
     """Write the findings and the last line."""
     for finding in outcome.findings:
-        mark = "[*] " if is_fixable(finding, Applicability.SAFE) else ""
+        mark = "[*] " if is_fixable(finding, settings) else ""
         place = f"{shown(finding.filename)}:{finding.location.row}:{finding.location.column}"
-        stream.write(f"{place}: {finding.code} {mark}{finding.message}\n")
-    stream.write(conclusion(outcome) + "\n")
+        stream.write(f"{place}: {finding.code} {mark}{visible(finding.message)}\n")
+    stream.write(conclusion(outcome, settings) + "\n")

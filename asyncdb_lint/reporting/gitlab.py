@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
 from asyncdb_lint.finding import Outcome, Severity
-from asyncdb_lint.reporting import fingerprint, shown
+from asyncdb_lint.reporting.sources import Sources, relative
 
 if TYPE_CHECKING:
     from asyncdb_lint.config import Settings
@@ -17,14 +16,14 @@ SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO:
 
 def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
     """Write the findings as a JSON list."""
-    seen: Counter[str] = Counter()
+    sources = Sources()
     found = [
         {
             "description": f"{finding.code}: {finding.message}",
             "check_name": finding.name,
-            "fingerprint": fingerprint(finding, seen),
+            "fingerprint": sources.fingerprint(finding),
             "severity": SEVERITIES[finding.severity],
-            "location": {"path": shown(finding.filename), "lines": {"begin": finding.location.row}},
+            "location": {"path": relative(finding.filename), "lines": {"begin": finding.location.row}},
         }
         for finding in outcome.findings
     ]
