@@ -73,7 +73,7 @@ def inspect(
     named = [*(path for path in paths if path.is_file()), *files[len(targets.files) :]]
     explicit = {Path(os.path.abspath(path)).as_posix() for path in named}
     overrides = {stdin[0].as_posix(): stdin[1]} if stdin is not None else {}
-    outcome = Outcome(findings=list(targets.problems), files=len(files))
+    outcome = Outcome(findings=list(targets.problems), files=len(files), sources=overrides)
     projects = []
     for root, members in by_project(files, paths):
         linked = check_project(root, members, explicit, settings, overrides, jobs, progress)

@@ -84,7 +84,8 @@ class Outcome(msgspec.Struct):
 
     `suppressed` counts findings that ignore comments silenced, `fixed` those that were repaired; `diffs` show
     repairs that were not written; `crashes` are tracebacks of our own mistakes, one for each rule and file,
-    `problems` lines for the user (a file that could not be written), `stdout` the repaired standard input.
+    `problems` lines for the user (a file that could not be written), `stdout` the repaired standard input,
+    `sources` contents that are not on disk (standard input, before repairs).
     """
 
     findings: list[Finding]
@@ -95,3 +96,4 @@ class Outcome(msgspec.Struct):
     crashes: list[str] = []
     problems: list[str] = []
     stdout: bytes | None = None
+    sources: dict[str, bytes] = {}

@@ -96,8 +96,12 @@ def again(worker: Worker, linked: Linked, checked: Checked, settings: Settings) 
         except UnicodeEncodeError as error:
             return [unreadable(source.path, f"cannot be written as {source.encoding}: {error.reason}")]
         worker.problems.pop(name, None)
+        worker.crashes.pop(name, None)
         worker.link(worker.parse([name]))
-        return worker.check([name])[0].findings
+        now = worker.check([name])[0]
+        if len(now.crashes) > len(checked.crashes):
+            return [unreadable(source.path, "cannot be checked")]
+        return now.findings
 
     result = repair(source.text, check, unsafe=settings.unsafe_fixes, findings=checked.findings)
     check(result.text)  # the files that follow see this one as it will be

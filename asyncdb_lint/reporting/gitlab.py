@@ -16,7 +16,7 @@ SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO:
 
 def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
     """Write the findings as a JSON list."""
-    sources = Sources()
+    sources = Sources(outcome.sources)
     found = [
         {
             "description": f"{finding.code}: {finding.message}",

@@ -28,7 +28,7 @@ def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
     """Write one run."""
     rules = all_rules()
     index = {rule.code: position for position, rule in enumerate(rules)}
-    sources = Sources()
+    sources = Sources(outcome.sources)
     run = {
         "tool": {
             "driver": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from asyncdb_lint.finding import Finding
@@ -29,7 +30,8 @@ def shown(filename: str) -> str:
 class Sources:
     """The lines of the files of one report, each read once; a file that cannot be read has none."""
 
-    def __init__(self) -> None:
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self.contents = contents
         self.read: dict[str, list[str]] = {}
         self.seen: Counter[str] = Counter()
 
@@ -38,7 +40,7 @@ class Sources:
         if filename not in self.read:
             from asyncdb_lint.source import SourceFile
 
-            self.read[filename] = NEWLINE.split(SourceFile.read(Path(filename)).text)
+            self.read[filename] = NEWLINE.split(SourceFile.read(Path(filename), self.contents.get(filename)).text)
         return self.read[filename]
 
     def line(self, filename: str, row: int) -> str:

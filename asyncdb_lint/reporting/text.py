@@ -46,7 +46,7 @@ NAME = re.compile(r"[\w.]+")
 
 def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
     """Write all findings and the last line."""
-    painter, sources = Painter(stream), Sources()
+    painter, sources = Painter(stream), Sources(outcome.sources)
     for finding in outcome.findings:
         stream.write("\n".join(Page(finding, painter, sources).lines()) + "\n\n")
     stream.write(painter.paint(conclusion(outcome, settings), "bold") + "\n")
