@@ -36,6 +36,40 @@ def with_keyword(call: cst.Call, name: str, value: cst.BaseExpression) -> cst.Ca
     return call.with_changes(args=[*before, last, added])
 
 
+def with_setting(call: cst.Call, holder: str | None, name: str, value: cst.BaseExpression) -> cst.Call | None:
+    """The call with one more keyword, or (`holder`) one more key in the dict that a keyword holds.
+
+    None where that keyword holds anything but a dict display.
+    """
+    if holder is None:
+        return with_keyword(call, name, value)
+    element = cst.DictElement(cst.SimpleString(f'"{name}"'), value)
+    held = next((arg for arg in call.args if arg.keyword is not None and arg.keyword.value == holder), None)
+    if held is None:
+        return with_keyword(call, holder, cst.Dict([element]))
+    if not isinstance(held.value, cst.Dict):
+        return None
+    mended = held.with_changes(value=with_element(held.value, element))
+    return call.with_changes(args=[mended if arg is held else arg for arg in call.args])
+
+
+def with_element(display: cst.Dict, element: cst.DictElement) -> cst.Dict:
+    """The dict with one more element at its end, laid out like the others."""
+    if not display.elements:
+        return display.with_changes(elements=[element])
+    *before, last = display.elements
+    opening, closing = display.lbrace.whitespace_after, display.rbrace.whitespace_before
+    between = without_comment(opening) if isinstance(opening, cst.ParenthesizedWhitespace) else SPACE
+    if isinstance(closing, cst.ParenthesizedWhitespace) and isinstance(between, cst.ParenthesizedWhitespace):
+        between = between.with_changes(first_line=closing.first_line)
+        closing = without_comment(closing)
+    if isinstance(last.comma, cst.Comma):
+        element = element.with_changes(comma=cst.Comma())
+    last = last.with_changes(comma=cst.Comma(whitespace_after=between))
+    rbrace = display.rbrace.with_changes(whitespace_before=closing)
+    return display.with_changes(elements=[*before, last, element], rbrace=rbrace)
+
+
 def line_break(call: cst.Call, before: list[cst.Arg]) -> cst.BaseParenthesizableWhitespace:
     """What stands between the last two arguments; for a second one, what stands before the first."""
     comma = before[-1].comma if before else None

@@ -68,8 +68,10 @@ class Screen:
         """Whether one of the carrying modules hands something to `module`."""
         for base, name in self.imported(module):
             home = self.located(base, module)
-            if home is not None and home in carried and (
-                self.mentions(module, carried[home]) if name is None else name in carried[home]
+            if (
+                home is not None
+                and home in carried
+                and (self.mentions(module, carried[home]) if name is None else name in carried[home])
             ):
                 return True
             inner = self.located(f"{base}.{name}", module) if name is not None else None

@@ -58,7 +58,9 @@ def settle(
     findings: Sequence[Finding], tree: cst.Module, text: str, path: str, enabled: Collection[str]
 ) -> Settled:
     """Let the comments of a file have their say about its findings."""
-    if ("asyncdb:" not in text and "noqa" not in text.lower()) or (not findings and not ADDRESSED.search(text)):
+    if ("asyncdb:" not in text and "noqa" not in text.lower()) or (
+        not findings and not ADDRESSED.search(text)
+    ):
         return Settled(list(findings), 0)
     lines = NEWLINE.split(text)
     comments = list(comments_of(tree, lines))
@@ -202,7 +204,9 @@ def whole(comment: Comment, lines: Sequence[str]) -> Edit:
     """The edit that removes a comment, with its line if it stands alone."""
     line = lines[comment.row - 1]
     if comment.alone:
-        after = Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
+        after = (
+            Position(comment.row + 1, 1) if comment.row < len(lines) else Position(comment.row, len(line) + 1)
+        )
         return Edit(Position(comment.row, 1), after, "")
     start = len(line[: comment.column - 1].rstrip()) + 1
     return Edit(Position(comment.row, start), Position(comment.row, len(line) + 1), "")

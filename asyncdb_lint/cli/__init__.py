@@ -61,7 +61,9 @@ def main() -> None:
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that lacks a character is no reason to stop
     try:
         status = cli.main(standalone_mode=False)
         sys.stdout.flush()

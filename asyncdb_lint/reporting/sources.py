@@ -40,7 +40,9 @@ class Sources:
         if filename not in self.read:
             from asyncdb_lint.source import SourceFile
 
-            self.read[filename] = NEWLINE.split(SourceFile.read(Path(filename), self.contents.get(filename)).text)
+            self.read[filename] = NEWLINE.split(
+                SourceFile.read(Path(filename), self.contents.get(filename)).text
+            )
         return self.read[filename]
 
     def line(self, filename: str, row: int) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncdb_lint.finding import Severity
+import libcst as cst
+
+from asyncdb_lint.call_edit import with_setting
+from asyncdb_lint.file_context import Repair
+from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.caches.switches import (
     asyncpg_is_old,
@@ -15,9 +19,10 @@ from asyncdb_lint.rules.caches.switches import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from asyncdb_lint.semantics.engines import EngineCall
+
+HOLDERS = {"sqlalchemy": "connect_args", "psycopg_pool": "kwargs"}
+"""The keyword that takes the driver's own arguments; the drivers take them directly."""
 
 
 class PreparedStatementsBehindPooler(Rule):
@@ -67,6 +72,7 @@ class PreparedStatementsBehindPooler(Rule):
     code = "ADB701"
     name = "prepared-statements-behind-pooler"
     severity = Severity.ERROR
+    fix = Applicability.UNSAFE
     holds_for = {"asyncpg": ">=0.29", "psycopg": ">=3.1"}
     triggers = (b"connect", b"create_engine", b"create_async_engine", b"create_pool", b"ConnectionPool")
 
@@ -89,13 +95,27 @@ class PreparedStatementsBehindPooler(Rule):
             " another, which does not know them",
             help=f"pass {self.switch(engine)}",
             severity=Severity.ERROR if sure else Severity.WARNING,
+            repair=self.repair(call, engine),
+        )
+
+    def repair(self, call: cst.Call, engine: EngineCall) -> Repair | None:
+        """The setting, where one is enough; asyncpg up to 0.30 needs a function for names, which is the user's."""
+        is_psycopg = engine.driver is not None and engine.driver.name.startswith("psycopg")
+        if not is_psycopg and engine.is_engine and asyncpg_is_old(self.file):
+            return None
+        name, value = ("prepare_threshold", "None") if is_psycopg else ("statement_cache_size", "0")
+        if engine.connect_args.get(name) is not None:
+            return None
+        mended = with_setting(call, HOLDERS.get(engine.maker.library), name, cst.parse_expression(value))
+        return (
+            Repair(Applicability.UNSAFE, "Switch them off", ((call, mended),)) if mended is not None else None
         )
 
     def switch(self, engine: EngineCall) -> str:
         """What switches them off here."""
         if engine.driver is not None and engine.driver.name.startswith("psycopg"):
             setting = "prepare_threshold"
-            holder = {"sqlalchemy": "connect_args", "psycopg_pool": "kwargs"}.get(engine.maker.library)
+            holder = HOLDERS.get(engine.maker.library)
             return f'`{holder}={{"{setting}": None}}`' if holder else f"`{setting}=None`"
         if not engine.is_engine:
             return "`statement_cache_size=0`"
