@@ -195,7 +195,7 @@ def start(task: Task, jobs: int, sizes: Mapping[str, int], seeds: Iterable[str])
     jobs = jobs or available_cores()
     gc.disable()  # trees are large, acyclic and live to the end: collecting among them only costs time
     try:
-        if jobs == 1 or sum(sizes[name] for name in seeds) < WORTH_A_PROCESS:
+        if jobs == 1 or sum(sizes[name] for name in seeds) < WORTH_A_PROCESS or not can_be_sent(task):
             yield Worker(task)
             return
         processes = Processes(task, jobs, sizes)
@@ -205,6 +205,15 @@ def start(task: Task, jobs: int, sizes: Mapping[str, int], seeds: Iterable[str])
             processes.close()
     finally:
         gc.enable()
+
+
+def can_be_sent(task: Task) -> bool:
+    """Whether all file names are text: Linux has others, and msgpack has not."""
+    try:
+        "".join((task.root, *task.paths.values())).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def available_cores() -> int:

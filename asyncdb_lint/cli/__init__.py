@@ -43,6 +43,9 @@ class DefaultGroup(click.Group):
         except BrokenPipeError:  # click would make it exit status 1
             reader_is_gone()
             return 0
+        except KeyboardInterrupt:  # click would add an empty line
+            click.echo("asyncdb-lint: interrupted", err=True)
+            return 130
 
 
 @click.group(cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
