@@ -27,6 +27,9 @@ RELEASES = {
     "close", "close_all", "closeall", "dispose", "remove", "reset", "invalidate", "putconn",
     "__exit__", "drain",
 }  # fmt: skip
+# SQLAlchemy's `begin()` only notes that a transaction starts; the first statement takes the connection. As a block it
+# ends with a commit.
+BEGIN_SENDS_NOTHING = {"session", "session_factory", "scoped_registry", "connection"}
 OWN_RULES = {"psycopg2.extras.wait_select"}  # told by ADB108
 HAND_THROUGH = {
     "contextlib.closing", "contextlib.ExitStack.enter_context", "contextlib.AsyncExitStack.enter_context",
@@ -54,7 +57,7 @@ class Origin:
 class Operation:
     """One blocking operation: `node` is what a finding points at, `receiver` what it is done on.
 
-    `decisive` is false for operations that only give back what others have used.
+    `decisive` is false for operations that only start or give back what others use.
     """
 
     node: cst.CSTNode
@@ -168,7 +171,15 @@ class Blocking:
         origin = self.origin(receiver)
         if origin is None or self.waits_for_nothing(origin):
             return
-        yield Operation(node, method, target, receiver, origin, method not in RELEASES)
+        role, _ = self.file.project.role(target)
+        only_noted = method == "begin" and not isinstance(self.model.parents[node], cst.WithItem)
+        starts = only_noted and role in BEGIN_SENDS_NOTHING and self.is_sqlalchemy(target)
+        yield Operation(node, method, target, receiver, origin, not starts and method not in RELEASES)
+
+    def is_sqlalchemy(self, target: Kind) -> bool:
+        """Whether an object is SQLAlchemy's or SQLModel's, or of a project class that derives from theirs."""
+        name = target.name if isinstance(target, Instance) else ""
+        return any(each.partition(".")[0] in ORM_ROOTS for each in self.file.project.mro(name))
 
     def mode(self, kind: Kind) -> str:
         """The mode of an object; a factory is what it makes, as `sessionmaker(class_=AsyncSession)` shows."""
