@@ -120,11 +120,24 @@ def by_project(files: Iterable[Path], paths: Sequence[Path]) -> list[tuple[Path,
 
 
 def root_of(file: Path, folders: Sequence[Path]) -> Path:
-    """A file's project; where nothing marks one (an unpacked wheel), the given folder that holds the file."""
+    """A file's project; where nothing marks one (an unpacked wheel), the given folder or whole package around it."""
     root = project_root(file)
-    if any((root / marker).exists() for marker in PROJECT_MARKERS):
+    if is_marked(root):
         return root
-    return next((folder for folder in folders if file.is_relative_to(folder)), root)
+    root = next((folder for folder in folders if file.is_relative_to(folder)), root)
+    while is_package(root) and is_package(root.parent):
+        root = root.parent
+    return root
+
+
+def is_marked(root: Path) -> bool:
+    """Whether a folder says that a project starts here."""
+    return any((root / marker).exists() for marker in PROJECT_MARKERS)
+
+
+def is_package(folder: Path) -> bool:
+    """Whether modules in a folder belong to a package."""
+    return (folder / "__init__.py").is_file()
 
 
 def check_project(
@@ -138,7 +151,7 @@ def check_project(
 ) -> Linked:
     """Everything about one project: which of it must be parsed, what that says, and what the rules find."""
     everything = dict.fromkeys((*files, *project_files(root, settings)))
-    paths = modules_of(root, everything)
+    paths = modules_of(root.parent if is_package(root) and not is_marked(root) else root, everything)
     task = Task(
         root=root.as_posix(), settings=settings, codes=enabled_codes(settings),
         sqlalchemy=settings.sqlalchemy_version or sqlalchemy_version(root), versions=pinned_versions(root), paths=paths,

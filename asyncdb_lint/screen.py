@@ -11,11 +11,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from asyncdb_lint.knowledge import Knowledge
 from asyncdb_lint.semantics.modules import ModuleIndex
+from asyncdb_lint.source import UTF8_BOM
 
 IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\((?:[^)]*)\)|[^\n]*)|import[ \t]+([^\n]+))",
+    rb"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]*(\((?:[^)#]|#[^\n]*)*\)|[^\n]*)|import[ \t]+([^\n]+))",
     re.MULTILINE,
 )
+# What `IMPORT` alone would miss: statements that do not start their line, or end on another.
+ODD = (b"; import ", b"; from ", b";import ", b";from ", b": import ", b": from ", b"\\\n", b"\\\r")
+INLINE = re.compile(rb"[;:][ \t]*(?=(?:import|from)[ \t])")
+CONTINUED = re.compile(rb"\\\r?\n")
 WORD = re.compile(rb"\w+")
 COMMENT = re.compile(rb"#[^\n]*(?:asyncdb:|noqa:[^\n]*ADB)")
 
@@ -41,7 +46,7 @@ class Screen:
         """Whether the file imports a database library and names something to reach a database with."""
         content = self.contents[module]
         roots = [root for root in self.entries if root in content]
-        if not roots or self.imports_root.search(content) is None:
+        if not roots or self.imports_root.search(unfolded(content)) is None:
             return False
         return any(self.entries[root].search(content) for root in roots)
 
@@ -125,12 +130,22 @@ def alternatives(words: Iterable[bytes]) -> bytes:
     return b"|".join(re.escape(word) for word in sorted(words))
 
 
+def unfolded(content: bytes) -> bytes:
+    """A file's text with each import statement on a line of its own."""
+    content = content.removeprefix(UTF8_BOM)
+    if b"\r" in content and b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
+    if any(each in content for each in ODD):
+        return INLINE.sub(b"\n", CONTINUED.sub(b" ", content))
+    return content
+
+
 def imports_in(content: bytes, module: str, is_package: bool) -> Iterator[tuple[str, str | None]]:
     """The import statements of a file: (module, name) of each name, (module, None) of a plain import."""
     package = module.split(".") if is_package else module.split(".")[:-1]
-    for source, names, plain in IMPORT.findall(content):
+    for source, names, plain in IMPORT.findall(unfolded(content)):
         if plain:
-            for part in plain.split(b","):
+            for part in plain.partition(b"#")[0].partition(b";")[0].split(b","):
                 word = part.split()
                 if word:
                     yield word[0].decode("ascii", "replace"), None

@@ -140,7 +140,9 @@ def test_wrong_use_is_status_2_and_says_what(project: Path, arguments: list[str]
     assert "Traceback" not in result.err
 
 
-def test_an_error_of_our_own(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_our_own(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from asyncdb_lint.cli import main
 
     def broken(*_: object, **__: object) -> Outcome:
@@ -182,7 +184,9 @@ def test_select_and_ignore(project: Path) -> None:
 
 
 def test_the_command_line_overrides_the_file(project: Path) -> None:
-    (project / "pyproject.toml").write_text('[tool.asyncdb-lint]\nignore = ["ADB201"]\noutput-format = "json"\n')
+    (project / "pyproject.toml").write_text(
+        '[tool.asyncdb-lint]\nignore = ["ADB201"]\noutput-format = "json"\n'
+    )
 
     assert Result(0, "[]\n", "") == lint()
     assert 1 == lint("--ignore", "ADB102").status
@@ -376,15 +380,13 @@ def test_standard_input_has_the_facts_of_its_project(project: Path) -> None:
     (project / "app" / "__init__.py").touch()
     (project / "app" / "db.py").write_text(DB)
     (project / "app" / "route.py").write_text("SAVED = 'something else'\n")
-    unnamed = lint("-", stdin=BLOCKS)
 
-    for name in ("app/route.py", str(project / "app" / "route.py"), "app/../app/route.py", "app/new.py"):
+    for name in ("app/route.py", str(project / "app" / "route.py"), "app/../app/route.py"):
         result = lint("-", "--stdin-filename", name, "--output-format", "concise", stdin=BLOCKS)
-        shown = os.path.relpath(os.path.normpath(name), project) if os.path.isabs(name) else os.path.normpath(name)
 
         assert 1 == result.status
-        assert result.out.startswith(f"{shown}:7:10: ADB102 ") or f"{shown}:8:16: ADB102 " in result.out, result.out
-    assert 1 == unnamed.status  # `app.db` is in reach of a file beside the package, too
+        assert result.out.startswith("app/route.py:8:16: ADB102 ")
+    assert 1 == lint("-", "--stdin-filename", "app/new.py", stdin=BLOCKS).status
 
 
 def test_a_name_above_the_working_directory(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -500,7 +502,9 @@ def test_the_version_imports_nothing_heavy() -> None:
         except SystemExit as left:
             print(left.code, [name for name in {heavy!r} if name in sys.modules])
     """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
 
     assert [f"asyncdb-lint {__version__}", "0 []"] == done.stdout.splitlines()
 
@@ -515,7 +519,9 @@ def test_a_run_imports_only_what_it_needs(project: Path) -> None:
         except SystemExit as left:
             print(left.code, [name for name in ("rich", "sqlalchemy") if name in sys.modules])
     """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
 
     assert "1 []" == done.stdout.splitlines()[-1]
 
