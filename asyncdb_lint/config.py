@@ -19,6 +19,7 @@ DEFAULT_EXCLUDE = (
 )  # fmt: skip
 OWN_FILE = "asyncdb-lint.toml"
 SELECTORS = ("select", "extend-select", "ignore")
+EXCLUDES = ("exclude", "extend-exclude")
 OUR_TABLE = re.compile(
     r'^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*"?asyncdb-lint\b|(?:tool\.)?"?asyncdb-lint"?[ \t]*[.=])',
     re.MULTILINE,
@@ -84,7 +85,20 @@ def load(
     table.update({key: value for key, value in overrides.items() if value is not None})
     check(table, lambda key: f"--{key}: ")
     base = Path(os.path.abspath(file)).parent if file is not None else Path.cwd()
+    for key in EXCLUDES:
+        if overrides.get(key) is not None:
+            table[key] = tuple(from_here(pattern, base) for pattern in table[key])
     return Loaded(convert(table), base, file)
+
+
+def from_here(pattern: str, base: Path) -> str:
+    """A pattern of the command line, which means places below the working directory, as seen from `base`."""
+    if "/" not in pattern or pattern.startswith("**/"):
+        return pattern  # a name, wherever it is
+    place = Path(os.path.abspath(pattern))
+    if place.is_relative_to(base):
+        return f"./{place.relative_to(base).as_posix()}"  # with a slash: still a place, not a name
+    return pattern if any(character in pattern for character in "*?[") else place.as_posix()
 
 
 def is_pair(config: str) -> bool:
@@ -195,14 +209,15 @@ def check_value(key: str, value: Any, place: str) -> None:
     selectors = value if key in SELECTORS else ()
     if key == "per-file-ignores":
         selectors = [selector for each in value.values() for selector in each]
+    named = place if place.startswith(f"--{key}:") else f"{place}`{key}`: "
     try:
         check_selectors(selectors)
     except UsageProblem as problem:
-        raise UsageProblem(f"{place}`{key}`: {problem}") from problem
+        raise UsageProblem(f"{named}{problem}") from problem
     if key == "sqlalchemy-version" and not re.fullmatch(r"\d+\.\d+(\.\w+)*", value):
-        raise UsageProblem(f'{place}`{key}`: `{value}` is not a version such as "2.0" or "2.1.3"')
+        raise UsageProblem(f'{named}`{value}` is not a version such as "2.0" or "2.1.3"')
     if key in ("max-connections", "processes", "concurrency") and value < 1:
-        raise UsageProblem(f"{place}`{key}`: must be at least 1")
+        raise UsageProblem(f"{named}must be at least 1")
 
 
 def place_of(file: Path, key: str) -> str:

@@ -163,20 +163,19 @@ def check_project(
     given = {file.as_posix() for file in files}
     targets = {name for name, path in paths.items() if path in given}
     screen = Screen(load(task.sqlalchemy), index, contents)
-    universe = screen.closure(targets) if len(targets) < len(paths) else set(paths)
-    seeds = {name for name in universe if screen.names_database(name)}
+    seeds = {name for name in paths if screen.names_database(name)}
     seeds |= {
         name
         for name in targets
         if paths[name] in explicit or screen.has_comments(name) or screen.is_unreadable(name)
     }
-    with workers.start(task, jobs, {name: len(contents[name]) for name in universe}, seeds) as crew:
+    with workers.start(task, jobs, {name: len(contents[name]) for name in paths}, seeds) as crew:
         project = Project(load(task.sqlalchemy), index)
         done: set[str] = set()
         summaries: list[ModuleSummary] = []
-        for batch in rounds(seeds, done, universe, screen, project, summaries, crew):
+        for batch in rounds(seeds, done, set(paths), screen, project, summaries, crew):
             if progress is not None:
-                progress(len(batch), len(universe))
+                progress(len(batch), len(paths))
         checked = check_all(crew, sorted(done & targets), done, project, summaries)
     return Linked(task, summaries, checked)
 
@@ -195,7 +194,7 @@ def modules_of(root: Path, files: Iterable[Path]) -> dict[str, str]:
 def rounds(
     seeds: set[str],
     done: set[str],
-    universe: set[str],
+    modules: set[str],
     screen: Screen,
     project: Project,
     summaries: list[ModuleSummary],
@@ -214,7 +213,7 @@ def rounds(
         carriers.classes.clear()
         yield batch
         carried = {summary.name: carriers.names(summary) for summary in fresh}
-        batch = screen.who_names(carried, universe - done) | (project.wanted & universe) - done
+        batch = screen.who_names(carried, modules - done) | (project.wanted & modules) - done
         project.wanted.clear()
 
 

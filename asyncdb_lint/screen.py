@@ -106,24 +106,6 @@ class Screen:
             self.locations[key] = self.index.locate(dotted, importer)
         return self.locations[key]
 
-    def closure(self, start: Iterable[str]) -> set[str]:
-        """The modules that `start` can reach through imports, the packages around them and conftests included."""
-        seen: set[str] = set()
-        todo = list(start)
-        while todo:
-            module = todo.pop()
-            if module in seen or module not in self.index.paths:
-                continue
-            seen.add(module)
-            parts = module.split(".")
-            for depth in range(len(parts)):
-                above = ".".join(parts[:depth])
-                todo += [above, f"{above}.conftest" if above else "conftest"]
-            for base, name in self.imported(module):
-                found = [self.located(base, module), self.located(f"{base}.{name}", module) if name else None]
-                todo += [each for each in found if each is not None]
-        return seen
-
 
 def alternatives(words: Iterable[bytes]) -> bytes:
     """The words as alternatives of a pattern."""

@@ -7,6 +7,7 @@ for the next line of code. An ignore that silences nothing is itself a finding (
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Collection, Iterator, Sequence
 
@@ -21,7 +22,7 @@ NOQA = re.compile(r"#\s*noqa(?::\s?(?P<codes>[A-Za-z]+[0-9]+(?:[,\s]+[A-Za-z]+[0
 ADDRESSED = re.compile(r"#\s*asyncdb:|noqa:[^\n]*ADB", re.IGNORECASE)
 WORD = re.compile(r"[\w-]+")
 NEWLINE = re.compile(r"\r\n?|\n")  # what ends a row for libcst; `splitlines` knows more
-SKIP_WITHIN = 10  # lines: "near the top"
+SKIP_WITHIN = 10  # lines: "near the top", or further down while there is nothing but comments
 
 
 @dataclasses.dataclass
@@ -64,7 +65,7 @@ def settle(
         return Settled(list(findings), 0)
     lines = NEWLINE.split(text)
     comments = list(comments_of(tree, lines))
-    if any(skips_file(comment) for comment in comments):
+    if any(skips_file(comment, lines) for comment in comments):
         return Settled([], len(findings))
     ignores = [ignore for comment in comments for ignore in ignores_of(comment, lines)]
     bare = {comment.row for comment in comments if is_bare_noqa(comment)}
@@ -94,21 +95,34 @@ def comments_of(tree: cst.Module, lines: Sequence[str]) -> Iterator[Comment]:
 
 
 def comment_nodes(tree: cst.Module) -> list[cst.Comment]:
-    """Every comment in a tree."""
+    """Every comment in a tree. libcst's own `children` go through its visitors, as dear as parsing once more."""
     found = []
     todo: list[cst.CSTNode] = [tree]
     while todo:
         node = todo.pop()
         if isinstance(node, cst.Comment):
             found.append(node)
-        todo += node.children
+        for name in field_names(type(node)):
+            value = getattr(node, name)
+            if isinstance(value, (list, tuple)):
+                todo += value
+            elif isinstance(value, cst.CSTNode):
+                todo.append(value)
     return found
 
 
-def skips_file(comment: Comment) -> bool:
+@functools.cache
+def field_names(node_class: type[cst.CSTNode]) -> tuple[str, ...]:
+    """The attributes of a class of nodes."""
+    return tuple(field.name for field in dataclasses.fields(node_class))
+
+
+def skips_file(comment: Comment, lines: Sequence[str]) -> bool:
     """Whether a comment takes the whole file out."""
     found = OURS.search(comment.text)
-    return found is not None and found["verb"] == "skip-file" and comment.row <= SKIP_WITHIN
+    if found is None or found["verb"] != "skip-file":
+        return False
+    return comment.row <= SKIP_WITHIN or all(is_code_free(line) for line in lines[: comment.row])
 
 
 def is_bare_noqa(comment: Comment) -> bool:
@@ -139,9 +153,14 @@ def ignores_of(comment: Comment, lines: Sequence[str]) -> Iterator[Ignore]:
 def next_code_row(comment: Comment, lines: Sequence[str]) -> int:
     """The first line after a comment that is neither blank nor a comment."""
     for row in range(comment.row, len(lines)):
-        if lines[row].strip() and not lines[row].lstrip().startswith("#"):
+        if not is_code_free(lines[row]):
             return row + 1
     return comment.row
+
+
+def is_code_free(line: str) -> bool:
+    """Whether a line is blank or nothing but a comment."""
+    return not line.strip() or line.lstrip().startswith("#")
 
 
 def silenced(finding: Finding, ignores: Sequence[Ignore], bare: Collection[int]) -> bool:

@@ -236,6 +236,18 @@ def test_excludes(project: Path) -> None:
     assert 1 == checked("--force-exclude", "build/users.py", "users.py")
 
 
+def test_excludes_are_seen_from_the_working_directory(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "pyproject.toml").write_text("[tool.asyncdb-lint]\n")
+    (project / "app" / "old").mkdir(parents=True)
+    (project / "app" / "old" / "users.py").write_text(FORGETS)
+    monkeypatch.chdir(project / "app")
+
+    assert 1 == lint().status
+    for pattern in ("old", "./old", "old/*", "old/users.py", "../app/old", "../app/*"):
+        assert 0 == lint("--extend-exclude", pattern).status, pattern
+    assert 1 == lint("--extend-exclude", "app/old").status
+
+
 def test_what_git_ignores(project: Path) -> None:
     (project / ".gitignore").write_text("users.py\n")
 
@@ -257,6 +269,14 @@ def test_statistics(project: Path) -> None:
         {key: row[key] for key in ("code", "name", "count")}
         for row in json.loads(lint("--statistics", "--output-format", "json").out)
     ]
+
+
+def test_statistics_that_cannot_be_shown_change_nothing(project: Path) -> None:
+    result = lint("--statistics", "--output-format", "sarif", "--fix")
+
+    assert (2, "") == (result.status, result.out)
+    assert "--statistics has no sarif form" in result.err
+    assert FORGETS == (project / "users.py").read_text()
 
 
 def test_show_settings(project: Path) -> None:
@@ -443,13 +463,28 @@ def test_diff_writes_nothing(project: Path) -> None:
     before = os.stat(project / "users.py")
     result = lint("--diff")
 
-    assert (1, "") == (result.status, result.err)
+    assert (1, "Would fix 1 finding.\n") == (result.status, result.err)
     assert "--- a/users.py\n+++ b/users.py\n" == "".join(result.out.splitlines(keepends=True)[:2])
     assert "+    await session.commit()" in result.out.splitlines()
     assert FORGETS == (project / "users.py").read_text()
     assert before.st_mtime_ns == os.stat(project / "users.py").st_mtime_ns
     assert result == lint("--diff", "--fix")
     assert 0 == lint("--diff", "--exit-zero").status
+
+
+def test_a_diff_says_what_it_does_not_show(project: Path) -> None:
+    (project / "app").mkdir()
+    (project / "app" / "__init__.py").touch()
+    (project / "app" / "db.py").write_text(DB)
+    (project / "app" / "route.py").write_text(BLOCKS)
+
+    assert "Would fix 1 finding; 1 finding would be left (shown without --diff).\n" == lint("--diff").err
+    assert "" == lint("--diff", "--quiet").err
+    assert Result(1, "", "Would fix 0 findings; 1 finding would be left (shown without --diff).\n") == lint(
+        "--diff", "app"
+    )
+    (project / "users.py").write_text(AWAITS)
+    assert Result(0, "", "All checks passed: 1 file.\n") == lint("--diff", "users.py")
 
 
 def test_the_diff_of_standard_input(project: Path) -> None:

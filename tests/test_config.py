@@ -357,7 +357,50 @@ def test_isolated_and_a_file_exclude_each_other() -> None:
 
 def test_a_mistake_on_the_command_line_names_the_option() -> None:
     assert problem(select=("ADB102", "ADB110x")).startswith("--select: ")
-    assert "unknown rule `ADB110x` (did you mean `ADB110`?)" in problem(select=("ADB102", "ADB110x"))
+    assert "--select: unknown rule `ADB110x` (did you mean `ADB110`?)" == problem(
+        select=("ADB102", "ADB110x")
+    )
+
+
+# Patterns on the command line
+
+
+@pytest.mark.parametrize(
+    ("cwd", "pattern", "seen_from_base"),
+    [
+        (".", "old", "old"),
+        (".", "*.py", "*.py"),
+        (".", "app/old", "./app/old"),
+        ("app", "old", "old"),
+        ("app", "./old", "./app/old"),
+        ("app", "old/x.py", "./app/old/x.py"),
+        ("app", "old/*", "./app/old/*"),
+        ("app", "../other/*", "./other/*"),
+        ("app", "**/old/*", "**/old/*"),
+        ("..", "project/old", "./old"),
+        ("..", "project/old/", "./old"),
+        ("..", "project/*/old", "./*/old"),
+        ("..", "*/old", "*/old"),
+    ],
+)
+def test_excludes_on_the_command_line_are_seen_from_the_working_directory(
+    project: Path, monkeypatch: pytest.MonkeyPatch, cwd: str, pattern: str, seen_from_base: str
+) -> None:
+    table(project, 'exclude = ["app/kept"]\nextend-exclude = ["app/other"]')
+    (project / "app").mkdir()
+    monkeypatch.chdir(project / cwd)
+    settings = read(project / "app", extend_exclude=(pattern,)).settings
+
+    assert [("app/kept",), (seen_from_base,)] == [settings.exclude, settings.extend_exclude]
+
+
+def test_an_exclude_outside_of_the_project_keeps_its_place(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(project, "")
+    monkeypatch.chdir(project.parent)
+
+    assert ((project.parent / "a" / "b").as_posix(),) == read(project, exclude=("a/b",)).settings.exclude
 
 
 # Selectors

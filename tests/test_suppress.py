@@ -205,6 +205,13 @@ def test_skip_file_too_far_down() -> None:
     assert Settled([], 1) == settled(text.removeprefix("a\n"), finding("ADB102", 11))
 
 
+def test_skip_file_below_a_long_licence() -> None:
+    text = "#!/usr/bin/env python\n" + "# licence\n" * 20 + "\n# asyncdb: skip-file generated\nx\n"
+
+    assert Settled([], 1) == settled(text, finding("ADB102", 24))
+    assert ["ADB102"] == codes(settled("import a\n" + text, finding("ADB102", 25)))
+
+
 def test_skip_file_in_a_string_skips_nothing() -> None:
     text = '"""\n# asyncdb: skip-file\n"""\nx\n'
 

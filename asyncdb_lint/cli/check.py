@@ -66,7 +66,7 @@ def listing(*names: str, metavar: str, help: str) -> Callable[[F], F]:
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=0), default=0, help="Processes to use; 0 is one a core."
 )
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no summary of problems.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress, and of --diff only the diff.")
 def command(
     paths: tuple[str, ...],
     configs: tuple[str, ...],
@@ -104,6 +104,10 @@ def command(
     if show_settings:
         show(loaded.settings, loaded.file)
         return 0
+    if statistics:
+        from asyncdb_lint.reporting.statistics import check
+
+        check(loaded.settings)  # before anything is repaired
     stdin = (named, sys.stdin.buffer.read()) if uses_stdin else None
     outcome = work(files, loaded.settings, loaded.base, stdin, jobs, diff=diff, quiet=quiet)
     report(
@@ -114,6 +118,10 @@ def command(
         statistics=statistics,
         repaired_stdin=stdin is not None,
     )
+    if diff and not quiet:
+        from asyncdb_lint.reporting.summary import preview
+
+        click.echo(preview(outcome), err=True)
     for line in outcome.problems:
         click.echo(f"asyncdb-lint: error: {line}", err=True)
     for crash in outcome.crashes:

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 SUPPORTED = ("text", "concise", "json")
 
 
-def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
-    """Write a table and the last line, or a JSON list."""
+def check(settings: Settings) -> None:
+    """Raise `UsageProblem` for a format that has no place for counts."""
     if settings.output_format not in SUPPORTED:
         raise UsageProblem(
             f"--statistics has no {settings.output_format} form; use --output-format text, concise or json"
         )
+
+
+def write(outcome: Outcome, settings: Settings, stream: TextIO) -> None:
+    """Write a table and the last line, or a JSON list. Raises `UsageProblem` as `check` does."""
+    check(settings)
     counts = Counter(
         (finding.code, finding.name) for finding in sorted(outcome.findings, key=lambda f: f.code)
     )

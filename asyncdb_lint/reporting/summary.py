@@ -27,6 +27,15 @@ def conclusion(outcome: Outcome, settings: Settings) -> str:
     return f"Found {found} in {files}{extra}."
 
 
+def preview(outcome: Outcome) -> str:
+    """What a diff shows of what was found, as it shows nothing of the rest."""
+    if not outcome.findings:
+        return f"All checks passed: {plural(outcome.files, 'file')}."
+    left = max(len(outcome.findings) - outcome.fixed, 0)
+    rest = f"; {plural(left, 'finding')} would be left (shown without --diff)" if left else ""
+    return f"Would fix {plural(outcome.fixed, 'finding')}{rest}."
+
+
 def fixable(outcome: Outcome, settings: Settings) -> str:
     """How many findings can be repaired, and with which options; empty for none."""
     fixes = sum(finding.fix is not None for finding in outcome.findings)
