@@ -341,7 +341,7 @@ class Builder(Lowering):
         """A pytest fixture gives its value to every parameter of its name; `name=` may rename it."""
         for decorator in decorators:
             call = decorator if isinstance(decorator, ex.Call) else None
-            target = self.ref_name(call.func if call else decorator)
+            target = ex.dotted_name(call.func if call else decorator)
             if target in FIXTURE_DECORATORS:
                 named = dict(call.keywords).get("name") if call else None
                 text = named.value if isinstance(named, ex.Literal) and isinstance(named.value, str) else None

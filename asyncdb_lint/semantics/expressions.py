@@ -157,3 +157,13 @@ def either(options: list[Node]) -> Node:
     if len(flat) == 1:
         return next(iter(flat))
     return Either(tuple(flat)) if 0 < len(flat) <= 8 else OPAQUE
+
+
+def dotted_name(expr: Node) -> str | None:
+    """`a.b.c` of a reference with attributes."""
+    if isinstance(expr, Ref):
+        return expr.name
+    if isinstance(expr, Attr):
+        base = dotted_name(expr.value)
+        return f"{base}.{expr.name}" if base else None
+    return None

@@ -91,3 +91,8 @@ class Sequence(Kind, frozen=True):
 
 UNKNOWN = Unknown()
 NONE = Constant(None)
+
+
+def known(kind: Kind | None) -> bool:
+    """Whether a kind says anything."""
+    return kind is not None and not isinstance(kind, Unknown)

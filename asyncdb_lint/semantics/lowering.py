@@ -134,7 +134,7 @@ class Lowering(Walk):
     def lower_Subscript(self, node: cst.Subscript) -> ex.Node:
         value = self.lower(node.value, node)
         literal = (
-            self.in_annotation and isinstance(value, (ex.Ref, ex.Attr)) and self.ref_name(value) in LITERAL
+            self.in_annotation and isinstance(value, (ex.Ref, ex.Attr)) and ex.dotted_name(value) in LITERAL
         )
         outer, self.in_annotation = self.in_annotation, self.in_annotation and not literal
         items: list[ex.Node] = []

@@ -22,6 +22,7 @@ from asyncdb_lint.semantics.kinds import (
     Sequence,
     Text,
     Unknown,
+    known,
 )  # fmt: skip
 from asyncdb_lint.semantics.kinds import Iterator as Iterated
 from asyncdb_lint.semantics.modules import ModuleIndex
@@ -304,7 +305,7 @@ class Project:
         """The expressions that a name stands for, with their modules: type aliases are read as written."""
         if isinstance(expr, ex.Bound):
             return [(module, self.modules[module].bindings[expr.index])]
-        name = dotted_name(expr)
+        name = ex.dotted_name(expr)
         if name is None:
             return []
         owner, _, last = name.rpartition(".")
@@ -395,21 +396,6 @@ def without_registries(kinds: list[Kind]) -> list[Kind]:
     sessions = {kind.name for kind in others if isinstance(kind, Instance)}
     made = {each.name for kind in registries for each in kind.arguments[:1] if isinstance(each, Instance)}
     return others if others and made <= sessions and len(made) == len(registries) else kinds
-
-
-def dotted_name(expr: ex.Node) -> str | None:
-    """`a.b.c` of a reference with attributes."""
-    if isinstance(expr, ex.Ref):
-        return expr.name
-    if isinstance(expr, ex.Attr):
-        base = dotted_name(expr.value)
-        return f"{base}.{expr.name}" if base else None
-    return None
-
-
-def known(kind: Kind | None) -> bool:
-    """Whether a kind says anything."""
-    return kind is not None and not isinstance(kind, Unknown)
 
 
 def any_declared(kinds: list[Kind]) -> bool:

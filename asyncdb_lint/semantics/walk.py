@@ -188,19 +188,9 @@ class Walk(abc.ABC):
             return function.owner
         return None
 
-    @staticmethod
-    def ref_name(expr: ex.Node) -> str | None:
-        """`a.b` of a lowered dotted name."""
-        if isinstance(expr, ex.Ref):
-            return expr.name
-        if isinstance(expr, ex.Attr):
-            base = Walk.ref_name(expr.value)
-            return f"{base}.{expr.name}" if base else None
-        return None
-
     def imported_name(self, expr: ex.Node) -> str | None:
-        """The same, with a name that this module imports written as what it imports."""
-        name, own = self.ref_name(expr), f"{self.model.name}."
+        """`a.b` of a lowered dotted name, with a name that this module imports written as what it imports."""
+        name, own = ex.dotted_name(expr), f"{self.model.name}."
         if name is None or not name.startswith(own):
             return name
         head, dot, rest = name.removeprefix(own).partition(".")
