@@ -9,6 +9,7 @@ import libcst as cst
 import pytest
 
 from asyncdb_lint.knowledge import load
+from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.builder import build
 from asyncdb_lint.semantics.kinds import (
     UNKNOWN,
@@ -748,3 +749,14 @@ def test_classes_are_not_their_objects() -> None:
 
     assert found[0] == Class(SESSION)
     assert not isinstance(found[1], Instance)
+
+
+def test_insisting_works_out_each_unknown_once() -> None:
+    """Thirty functions that each ask the one before twice: asked anew every time, that is a billion answers."""
+    chain = "".join(f"def f{n}(): return f{n - 1}() or f{n - 1}(1)\n" for n in range(1, 30))
+    tree = cst.parse_module(f"from elsewhere import f0\n{chain}")
+    model = build(tree, "app", "app.py")
+    project = Project(load(), ModuleIndex(["app", "elsewhere"]), [model.summary])
+
+    assert project.insist("app", ex.Call(ex.Ref("app.f29"))) == UNKNOWN
+    assert {"elsewhere"} == project.wanted

@@ -166,11 +166,6 @@ def driver_of(url: str, sqlalchemy: str = "2.1") -> Driver | None:
     )
 
 
-def default_driver(dialect: str, sqlalchemy: str = "2.1") -> str | None:
-    """The driver that a URL without one gets (`postgresql://` is psycopg2 on 2.0 and psycopg on 2.1)."""
-    return _version(sqlalchemy).defaults.get(dialect)
-
-
 def pool_arguments(pool_class: str, sqlalchemy: str = "2.1") -> frozenset[str] | None:
     """The engine arguments (`pool_size`, `pool_recycle`…) that a pool class takes; None when unknown."""
     pool = _version(sqlalchemy).pools.get(pool_class.rpartition(".")[2])

@@ -48,7 +48,8 @@ class Project:
         self.memory: dict[tuple[str, object], Kind | None] = {}
         self.lines: dict[str, tuple[str, ...]] = {}
         self.depth = 0
-        self.insisting = False
+        self.asked_again: set[tuple[str, object]] | None = None
+        """While somebody insists: what has been worked out anew already; once is enough."""
         self.add(summaries)
 
     def add(self, summaries: Iterable[ModuleSummary]) -> None:
@@ -68,10 +69,11 @@ class Project:
 
     def insist(self, module: str, expr: ex.Node | None) -> Kind:
         """The same, where the answer is worth parsing more of the project for: a URL, a decorator, a setting."""
-        before, self.missing, self.insisting = self.missing, set(), True
+        before, outer = self.missing, self.asked_again
+        self.missing, self.asked_again = set(), set() if outer is None else outer
         kind = self.kind(module, expr)
         self.wanted |= self.missing
-        self.missing, self.insisting = self.missing | before, False
+        self.missing, self.asked_again = self.missing | before, outer
         return kind
 
     def role(self, kind: Kind) -> tuple[str, str]:
@@ -194,7 +196,10 @@ class Project:
 
     def remember(self, key: tuple[str, object], work: Callable[[], Kind | None]) -> Kind | None:
         """Work something out once; asked again while at it, the answer is None."""
-        if key not in self.memory or (self.insisting and self.memory[key] == UNKNOWN):
+        again = self.asked_again is not None and key not in self.asked_again
+        if key not in self.memory or (again and self.memory[key] == UNKNOWN):
+            if self.asked_again is not None:
+                self.asked_again.add(key)
             self.memory[key] = None
             self.memory[key] = work()
         return self.memory[key]
