@@ -9,14 +9,17 @@ import contextlib
 import dataclasses
 import os
 import re
+import signal
 import stat
 import tempfile
+import threading
 from typing import TYPE_CHECKING
 
 from asyncdb_lint.errors import UsageProblem
 from asyncdb_lint.finding import Finding, Position, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import libcst as cst
@@ -258,9 +261,30 @@ def _syntax_error(path: str, text: str, error: cst.ParserSyntaxError) -> Finding
 def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` in the place of the file at `path`: all of it, or nothing and `UsageProblem`.
 
-    A link stays a link, its target is rewritten. Mode stays, and the owner where the system lets us.
+    A link stays a link, its target is rewritten. Mode stays, and the owner where the system lets us. An interrupt
+    waits until the file is whole and nothing lies beside it.
     """
-    target = os.path.realpath(path)
+    with interrupts_wait():
+        replace_whole(path, os.path.realpath(path), data)
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Ctrl-C takes effect at the end of the block; only the main thread ever sees it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
+def replace_whole(path: Path, target: str, data: bytes) -> None:
     temporary = None
     try:
         before = os.stat(target)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 import pytest
@@ -298,3 +299,32 @@ def test_an_interrupt_in_the_middle_loses_nothing(tmp_path: Path, monkeypatch: p
 
     assert file.read_text() == "old"
     assert [file] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("at", ["mkstemp", "fsync", "replace", "unlink"])
+def test_an_interrupt_waits_for_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    file = tmp_path / "module.py"
+    file.write_bytes(b"old")
+    module: Any = tempfile if at == "mkstemp" else os
+    real = getattr(module, at)
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        done = real(*args, **kwargs)
+        signal.raise_signal(signal.SIGINT)
+        return done
+
+    def fails(*args: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(module, at, interrupted)
+    if at == "unlink":
+        monkeypatch.setattr(os, "replace", fails)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(file, b"new")
+
+    assert (b"old" if at == "unlink" else b"new") == file.read_bytes()
+    assert [file] == list(tmp_path.iterdir())
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
