@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from asyncdb_lint.rule import Rule
-    from asyncdb_lint.semantics.model import Model
-    from asyncdb_lint.semantics.project import Project
     from asyncdb_lint.worker import Task
 
 
@@ -25,9 +23,10 @@ def visits(rule: type[Rule]) -> tuple[str, ...]:
     return tuple(name.removeprefix("visit_") for name in dir(rule) if name.startswith("visit_"))
 
 
-def check(model: Model, content: bytes, project: Project, task: Task) -> Checked:
+def check(context: FileContext, content: bytes, task: Task) -> Checked:
     """Run the rules of `task` on one file."""
-    context = FileContext(model, project, task.settings, task.versions)
+    model, project = context.model, context.project
+    context.findings.clear()
     project.wanted.clear()
     by_name = {node.__name__: nodes for node, nodes in model.nodes.items()}
     crashes = []

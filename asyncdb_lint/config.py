@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import keyword
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +21,21 @@ DEFAULT_EXCLUDE = (
 OWN_FILE = "asyncdb-lint.toml"
 SELECTORS = ("select", "extend-select", "ignore")
 EXCLUDES = ("exclude", "extend-exclude")
+SESSION_TABLES = ("session-factories", "session-decorators")
+DECLARING = ("blocking-calls", "offloaders", *SESSION_TABLES)
+MODES = ("sync", "async")
+Mode = Literal["sync", "async"]
 OUR_TABLE = re.compile(
     r'^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*"?asyncdb-lint\b|(?:tool\.)?"?asyncdb-lint"?[ \t]*[.=])',
     re.MULTILINE,
 )
+
+
+class SessionDecorator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A decorator that puts a session into a parameter of what it decorates."""
+
+    parameter: str
+    mode: Mode
 
 
 class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -46,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     concurrency: int | None = None
     sqlalchemy_version: str | None = None
     cache_dir: str | None = None
+    blocking_calls: tuple[str, ...] = ()
+    offloaders: tuple[str, ...] = ()
+    session_factories: dict[str, Mode] = {}
+    session_decorators: dict[str, SessionDecorator] = {}
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -77,13 +93,13 @@ def load(
     start = Path(os.path.abspath(paths[0])) if paths else Path.cwd()
     file = files[0] if files else None if isolated else nearest_file(start)
     table = read_table(file) if file is not None else {}
-    check(table, lambda key: place_of(file, key) if file is not None else "")
+    check(table, lambda key, name="": place_of(file, key, name) if file is not None else "")
     for pair in pairs:
         given = read_pair(pair)
-        check(given, lambda _, pair=pair: f"--config {pair!r}: ")
+        check(given, lambda key, name="", pair=pair: f"--config {pair!r}: ")
         table.update(given)
     table.update({key: value for key, value in overrides.items() if value is not None})
-    check(table, lambda key: f"--{key}: ")
+    check(table, lambda key, name="": f"--{key}: ")
     base = Path(os.path.abspath(file)).parent if file is not None else Path.cwd()
     for key in EXCLUDES:
         if overrides.get(key) is not None:
@@ -181,11 +197,79 @@ def check(table: Mapping[str, Any], place: Any) -> None:
             close = difflib.get_close_matches(key.replace("_", "-"), known, 1, 0.6)
             hint = f" (did you mean `{close[0]}`?)" if close else ""
             raise UsageProblem(f"{place(key)}unknown setting `{key}`{hint}")
+        if key in DECLARING:
+            check_declared(key, value, place)
         try:
             msgspec.convert({key: value}, Settings)
         except msgspec.ValidationError as error:
             raise UsageProblem(f"{place(key)}`{key}`: {explain(key, value, str(error))}") from error
         check_value(key, value, place(key))
+
+
+def check_declared(key: str, value: object, place: Any) -> None:
+    """Raise `UsageProblem` at the first entry of a declaring setting that cannot mean anything."""
+    entries: Iterable[tuple[object, object]] = ()
+    if isinstance(value, dict) and key in SESSION_TABLES:
+        entries = value.items()
+    elif isinstance(value, (list, tuple)) and key not in SESSION_TABLES:
+        entries = ((name, None) for name in value)
+    for name, entry in entries:
+        problem = wrong_entry(key, name, entry) if isinstance(name, str) else ""
+        if problem:
+            raise UsageProblem(f"{place(key, name)}`{key}`: {problem}")
+
+
+def wrong_entry(key: str, name: str, entry: object) -> str:
+    """What is wrong with a declared name and what is said of it; empty for nothing."""
+    if isinstance(entry, dict) and "." not in name:
+        return f'a name with dots needs quotes, as in `"{name}.…" = …`'
+    if key == "offloaders":
+        name, colon, position = name.partition(":")
+        if colon and not re.fullmatch(r"[0-9]{1,3}", position):
+            return (
+                f"`{position}` is not a position: `{name}:0` names the first argument, `{name}:1` the second"
+            )
+    if not is_dotted(name):
+        mended = name.strip().removesuffix("()").replace(":", ".").replace("/", ".")
+        hint = f" (did you mean `{mended}`?)" if is_dotted(mended) else ""
+        return f"`{name}` is not a dotted name such as `app.db.get_session`{hint}"
+    if key == "session-factories":
+        return wrong_mode(f"`{name}`", entry)
+    return wrong_decorator(name, entry) if key == "session-decorators" else ""
+
+
+def is_dotted(name: str) -> bool:
+    """Whether a name is that of a module and of something in it."""
+    parts = name.split(".")
+    return len(parts) > 1 and all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
+
+
+def wrong_mode(what: str, mode: object) -> str:
+    """What is wrong with a mode; empty for nothing."""
+    if mode in MODES:
+        return ""
+    close = difflib.get_close_matches(str(mode), MODES, 1, 0.5)
+    hint = f" (did you mean `{close[0]}`?)" if close else ""
+    return f'{what} must be "sync" or "async", not {mode!r}{hint}'
+
+
+def wrong_decorator(name: str, entry: object) -> str:
+    """What is wrong with what is said of a decorator; empty for nothing."""
+    known = SessionDecorator.__struct_fields__
+    if not isinstance(entry, dict):
+        return f'`{name}` must be a table such as {{ parameter = "session", mode = "async" }}'
+    for each in entry:
+        if each not in known:
+            close = difflib.get_close_matches(each, known, 1, 0.5)
+            hint = f" (did you mean `{close[0]}`?)" if close else ""
+            return f"`{name}` has an unknown key `{each}`{hint}"
+    for each in known:
+        if each not in entry:
+            return f"`{name}` does not say its `{each}`"
+    parameter = entry["parameter"]
+    if not isinstance(parameter, str) or not parameter.isidentifier():
+        return f"`{name}`: {parameter!r} is not the name of a parameter"
+    return wrong_mode(f"the `mode` of `{name}`", entry["mode"])
 
 
 def explain(key: str, value: object, error: str) -> str:
@@ -195,7 +279,7 @@ def explain(key: str, value: object, error: str) -> str:
         each for part in getattr(field.type, "__args__", ()) for each in getattr(part, "__args__", (part,))
     ]
     words = [each for each in choices if isinstance(each, str)]
-    if words and isinstance(value, str):
+    if words and isinstance(value, str) and key not in DECLARING:
         close = difflib.get_close_matches(value, words, 1, 0.5)
         hint = f" (did you mean `{close[0]}`?)" if close else ""
         return f"`{value}` is none of {', '.join(f'`{word}`' for word in words)}{hint}"
@@ -220,8 +304,8 @@ def check_value(key: str, value: Any, place: str) -> None:
         raise UsageProblem(f"{named}must be at least 1")
 
 
-def place_of(file: Path, key: str) -> str:
-    """`file:row:column: ` of a key in a settings file, as far as a search can tell."""
+def place_of(file: Path, key: str, name: str = "") -> str:
+    """`file:row:column: ` of a key in a settings file, or of a name in its value, as far as a search can tell."""
     text = file.read_text(encoding="utf-8", errors="replace")
     table = OUR_TABLE.search(text) if file.name == "pyproject.toml" else None
     word = re.escape(key)
@@ -232,8 +316,20 @@ def place_of(file: Path, key: str) -> str:
     if found is None:
         return f"{file}: "
     at = found.end() - len(key)
+    quoted = re.compile(rf"""(["'])({re.escape(name)})\1""").search(text, at) if name else None
+    if quoted is not None:
+        at = quoted.start(2)
     row = text.count("\n", 0, at) + 1
     return f"{file}:{row}:{at - (text.rfind(chr(10), 0, at) + 1) + 1}: "
+
+
+def place_below(base: Path, key: str, name: str) -> str:
+    """The same, of a name that was found wrong later: in whichever settings file of a folder holds it."""
+    for file in (base / OWN_FILE, base / "pyproject.toml", *sorted(base.glob("*.toml"))):
+        text = read_bytes(file).decode(errors="replace") if file.is_file() else ""
+        if f'"{name}"' in text or f"'{name}'" in text:
+            return place_of(file, key, name)
+    return ""
 
 
 def convert(table: Mapping[str, Any]) -> Settings:

@@ -1,14 +1,16 @@
 """The pipeline, top to bottom: discover, screen, parse, summarise, link, check, settle.
 
-Facts come from the whole project (nearest `pyproject.toml` or `.git` upwards); findings from the given paths.
+Facts come from the whole project (nearest `pyproject.toml` or `.git` upwards), and so do findings: those are given
+whose place, or a step of whose chain, lies in the given paths.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -18,17 +20,19 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.finding import Finding, Outcome
 from asyncdb_lint.knowledge import load
+from asyncdb_lint.linking import Linking
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_version
+from asyncdb_lint.rules import all_rules
 from asyncdb_lint.screen import Screen
-from asyncdb_lint.semantics.carriers import Carriers
+from asyncdb_lint.semantics import declared
+from asyncdb_lint.semantics.contexts import GRAPHQL_SERVERS
 from asyncdb_lint.semantics.modules import ModuleIndex, module_name
 from asyncdb_lint.semantics.project import Project
-from asyncdb_lint.semantics.summary import ModuleSummary
 from asyncdb_lint.worker import Checked, Task, contents_of
 
 Progress = Callable[[int, int], None]
 PROJECT_MARKERS = ("pyproject.toml", ".git")
-ROUNDS = 8  # of parsing what the last round showed to matter; real projects settle in three or four
+ROUNDS = 8  # of checking with what the last round wanted to know; two are rare
 
 
 @dataclasses.dataclass
@@ -36,8 +40,10 @@ class Linked:
     """One project after `link`: what a fix needs to check a changed file again without reading the others."""
 
     task: Task
-    summaries: list[ModuleSummary]
+    linking: Linking
     checked: list[Checked]
+    given: frozenset[str]
+    """The files that findings and repairs are asked for."""
 
 
 def run(
@@ -77,13 +83,21 @@ def inspect(
     projects = []
     for root, members in by_project(files, paths):
         linked = check_project(root, members, explicit, settings, overrides, jobs, progress)
+        if base.is_relative_to(root):  # settings for several projects name what is in any of them
+            declared.verify(linked.linking.project, linked.linking.screen, settings, base)
         projects.append(linked)
         for checked in linked.checked:
-            outcome.findings += checked.findings
-            outcome.suppressed += checked.suppressed
+            outcome.findings += [each for each in checked.findings if concerns(each, linked.given)]
+            if linked.task.paths[checked.module] in linked.given:
+                outcome.suppressed += checked.suppressed
             outcome.crashes += checked.crashes
     outcome.findings = sorted(set(without_ignored(outcome.findings, settings, base)))
     return outcome, projects
+
+
+def concerns(finding: Finding, files: Collection[str]) -> bool:
+    """Whether a finding or a step of its story stands in one of some files."""
+    return finding.filename in files or any(step.filename in files for step in finding.chain)
 
 
 def without_ignored(findings: list[Finding], settings: Settings, base: Path) -> list[Finding]:
@@ -162,22 +176,26 @@ def check_project(
     index = ModuleIndex(paths, task.packages)
     given = {file.as_posix() for file in files}
     targets = {name for name, path in paths.items() if path in given}
-    screen = Screen(load(task.sqlalchemy), index, contents)
-    seeds = {name for name in paths if screen.names_database(name)}
+    declarations = declared.declarations(settings)
+    screen = Screen(load(task.sqlalchemy), index, contents, declarations.names())
+    words = [word for rule in all_rules() if rule.code in task.codes for word in rule.seeds]
+    words += [
+        server.encode() for server in GRAPHQL_SERVERS
+    ]  # they say where resolvers run, and import no resolver
+    seeds = {name for name in paths if screen.names_database(name) or screen.mentions(name, words)}
+    seeds |= declared.seeds(index, declarations)
     seeds |= {
         name
         for name in targets
         if paths[name] in explicit or screen.has_comments(name) or screen.is_unreadable(name)
     }
     with workers.start(task, jobs, {name: len(contents[name]) for name in paths}, seeds) as crew:
-        project = Project(load(task.sqlalchemy), index)
-        done: set[str] = set()
-        summaries: list[ModuleSummary] = []
-        for batch in rounds(seeds, done, set(paths), screen, project, summaries, crew):
+        linking = Linking(crew, screen, Project(load(task.sqlalchemy), index, declarations=declarations))
+        for batch in linking.rounds(seeds):
             if progress is not None:
                 progress(len(batch), len(paths))
-        checked = check_all(crew, sorted(done & targets), done, project, summaries)
-    return Linked(task, summaries, checked)
+        checked = check_all(crew, sorted(linking.done), linking)
+    return Linked(task, linking, checked, frozenset(given))
 
 
 def modules_of(root: Path, files: Iterable[Path]) -> dict[str, str]:
@@ -191,51 +209,15 @@ def modules_of(root: Path, files: Iterable[Path]) -> dict[str, str]:
     return found
 
 
-def rounds(
-    seeds: set[str],
-    done: set[str],
-    modules: set[str],
-    screen: Screen,
-    project: Project,
-    summaries: list[ModuleSummary],
-    crew: workers.Workers,
-) -> Iterator[set[str]]:
-    """Parse `seeds`, then whoever can name what they carry, until nobody new can."""
-    batch = seeds
-    carriers = Carriers(project)
-    for _ in range(ROUNDS):
-        if not batch:
-            return
-        done |= batch
-        fresh = crew.parse(sorted(batch))
-        summaries += fresh
-        project.add(fresh)
-        carriers.classes.clear()
-        yield batch
-        carried = {summary.name: carriers.names(summary) for summary in fresh}
-        batch = screen.who_names(carried, modules - done) | (project.wanted & modules) - done
-        project.wanted.clear()
-
-
-def check_all(
-    crew: workers.Workers,
-    modules: Sequence[str],
-    done: set[str],
-    project: Project,
-    summaries: list[ModuleSummary],
-) -> list[Checked]:
+def check_all(crew: workers.Workers, modules: Sequence[str], linking: Linking) -> list[Checked]:
     """Run the rules; modules that wanted facts of unparsed modules are checked again with them."""
-    crew.link(summaries)
     results: dict[str, Checked] = {}
     todo: Sequence[str] = modules
     for _ in range(ROUNDS):
         results.update((checked.module, checked) for checked in crew.check(todo))
-        wanted = {name for module in todo for name in results[module].wanted} - done
+        wanted = {name for module in todo for name in results[module].wanted} - linking.done
         if not wanted:
             break
-        done |= wanted
-        fresh = crew.parse(sorted(wanted))
-        summaries += fresh
-        crew.link(fresh)
+        collections.deque(linking.rounds(wanted), maxlen=0)
         todo = [module for module in todo if wanted & set(results[module].wanted)]
     return list(results.values())

@@ -13,8 +13,13 @@ from asyncdb_lint.finding import Finding, Fix, Position, Step
 from asyncdb_lint.fixing import edits_for
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.blocking import Blocking
+from asyncdb_lint.semantics.callgraph import Reach
 from asyncdb_lint.semantics.engines import EngineCall, engine_calls
 from asyncdb_lint.semantics.kinds import UNKNOWN, Function, Instance, Kind
+from asyncdb_lint.semantics.modules import names_test
+from asyncdb_lint.semantics.offload import Offload, offloads
+from asyncdb_lint.semantics.trace import Place
+from asyncdb_lint.semantics.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.rule import Rule
     from asyncdb_lint.semantics.model import Model
     from asyncdb_lint.semantics.project import Project
+    from asyncdb_lint.semantics.trace import NodeRef
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +74,16 @@ class FileContext:
         self.versions = versions
         """Versions of libraries that the linted project pins, by package name; absent when not known."""
         self.findings: list[Finding] = []
+        self.reach = Reach()
+        """What the functions of the whole project come to, once all are traced."""
+        self.kinds: dict[cst.CSTNode, Kind] = {}
 
     def kind(self, node: cst.CSTNode) -> Kind:
         """What an expression is."""
-        return self.project.kind(self.model.name, self.model.exprs.get(node))
+        found = self.kinds.get(node)
+        if found is None:
+            found = self.kinds[node] = self.project.kind(self.model.name, self.model.exprs.get(node))
+        return found
 
     def kind_of(self, expr: ex.Node | None) -> Kind:
         """What a lowered expression of this file is."""
@@ -111,6 +123,16 @@ class FileContext:
         """The operations in the file that wait for a database."""
         return Blocking(self)
 
+    @functools.cached_property
+    def offloads(self) -> list[Offload]:
+        """The calls in the file that hand a function to a thread."""
+        return list(offloads(self))
+
+    @functools.cached_property
+    def tracing(self) -> Tracing:
+        """What the functions of the file call, and where they wait."""
+        return Tracing(self)
+
     @property
     def sqlalchemy(self) -> str:
         """The SQLAlchemy version, as major.minor, whose facts hold for the linted project."""
@@ -148,6 +170,16 @@ class FileContext:
             Position(where.start.line, where.start.column + 1),
             Position(where.end.line, where.end.column + 1),
         )
+
+    def node(self, ref: NodeRef) -> cst.CSTNode:
+        """A node by class and number."""
+        return self.model.nodes[getattr(cst, ref[0])][ref[1]]
+
+    def place(self, ref: NodeRef) -> Place:
+        """Where a node that a trace names stands, and what it says."""
+        node = self.node(ref)
+        start, _ = self.span(node)
+        return Place(self.model.path, start.row, start.column, self.source(node, 60))
 
     def step(self, node: cst.CSTNode, message: str) -> Step:
         """A labelled step of a finding's chain, in this file."""
@@ -202,11 +234,3 @@ class FileContext:
         except ValueError:
             return None
         return Fix(repair.applicability, repair.message, edits)
-
-
-def names_test(module: str) -> bool:
-    """Whether a module's name from the project's root says that it is a test."""
-    *folders, name = module.split(".")
-    if name.startswith("test_") or name.endswith("_test") or name == "conftest":
-        return True
-    return any(folder in ("tests", "test", "testing") for folder in folders)

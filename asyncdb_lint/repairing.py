@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from asyncdb_lint.config import Settings
 from asyncdb_lint.engine import Linked, Progress, inspect
 from asyncdb_lint.errors import UsageProblem
 from asyncdb_lint.finding import Applicability, Finding, Outcome
 from asyncdb_lint.fixing import RepairResult, repair, unified_diff
+from asyncdb_lint.semantics.callgraph import CallGraph
 from asyncdb_lint.source import SourceFile, unreadable, write_atomically
 from asyncdb_lint.worker import Checked, Worker
 
@@ -61,12 +64,15 @@ def fix(
 def repairs(linked: Linked, settings: Settings) -> list[tuple[SourceFile, RepairResult]]:
     """The files of a project that change, with their repaired text."""
     candidates = [
-        checked for checked in linked.checked if any(is_fixable(each, settings) for each in checked.findings)
+        checked
+        for checked in linked.checked
+        if linked.task.paths[checked.module] in linked.given
+        and any(is_fixable(each, settings) for each in checked.findings)
     ]
     if not candidates:
         return []
-    worker = Worker(linked.task)
-    worker.link(linked.summaries)
+    worker, linking = Worker(linked.task), linked.linking
+    worker.link(list(linking.summaries.values()))
     found = [(source_of(linked, each), again(worker, linked, each, settings)) for each in candidates]
     return [(source, result) for source, result in found if source.round_trips and result.text != source.text]
 
@@ -85,7 +91,10 @@ def source_of(linked: Linked, checked: Checked) -> SourceFile:
 
 def again(worker: Worker, linked: Linked, checked: Checked, settings: Settings) -> RepairResult:
     """Repair one file, each attempt checked with the facts of the whole project."""
-    name = checked.module
+    name, linking = checked.module, linked.linking
+    graph = CallGraph(worker.project)
+    graph.add(linking.graph.traces.values())
+    worker.know(linking.reach)
     source = source_of(linked, checked)
     overrides = worker.task.overrides
     original = overrides.get(source.path)
@@ -98,6 +107,10 @@ def again(worker: Worker, linked: Linked, checked: Checked, settings: Settings) 
         worker.problems.pop(name, None)
         worker.crashes.pop(name, None)
         worker.link(worker.parse([name]))
+        traces = worker.trace([name])
+        if [graph.traces.get(name)] != traces:
+            graph.add(traces)
+            worker.know(msgspec.structs.replace(graph.solve(), places=linking.reach.places))
         now = worker.check([name])[0]
         if len(now.crashes) > len(checked.crashes):
             return [unreadable(source.path, "cannot be checked")]

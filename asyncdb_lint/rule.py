@@ -32,6 +32,8 @@ class Rule:
     """Byte strings that must all occur in a file for the rule to be able to fire."""
     triggers: ClassVar[tuple[bytes, ...]] = ()
     """Byte strings of which at least one must occur; empty means any file that can name a database object."""
+    seeds: ClassVar[tuple[bytes, ...]] = ()
+    """Byte strings that make a file worth parsing by themselves, for libraries that the knowledge does not hold."""
     links: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, file: FileContext) -> None:

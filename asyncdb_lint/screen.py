@@ -28,10 +28,22 @@ COMMENT = re.compile(rb"#[^\n]*(?:asyncdb:|noqa:[^\n]*ADB)")
 class Screen:
     """Looks at bytes only; errs on the side of parsing."""
 
-    def __init__(self, knowledge: Knowledge, index: ModuleIndex, contents: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        index: ModuleIndex,
+        contents: Mapping[str, bytes],
+        declared: Iterable[str] = (),
+    ) -> None:
+        entries = knowledge.entries()
+        for name in declared:
+            root, *inner = name.split(".")
+            entries.setdefault(root, set()).update(
+                inner[-2:]
+            )  # of a method, the class may be all that is named
         self.entries = {
             root.encode(): re.compile(rb"\b(?:" + alternatives(word.encode() for word in words) + rb")\b")
-            for root, words in knowledge.entries().items()
+            for root, words in entries.items()
         }
         self.index = index
         self.contents = contents
@@ -76,20 +88,20 @@ class Screen:
             if (
                 home is not None
                 and home in carried
-                and (self.mentions(module, carried[home]) if name is None else name in carried[home])
+                and (self.mentions(module, encoded(carried[home])) if name is None else name in carried[home])
             ):
                 return True
             inner = self.located(f"{base}.{name}", module) if name is not None else None
-            if inner is not None and inner in carried and self.mentions(module, carried[inner]):
+            if inner is not None and inner in carried and self.mentions(module, encoded(carried[inner])):
                 return True
         parts = module.split(".")
         above = (".".join([*parts[:depth], "conftest"]) for depth in range(len(parts)))
         # pytest hands fixtures to tests below a conftest without any import
-        return any(home in carried and self.mentions(module, carried[home]) for home in above)
+        return any(home in carried and self.mentions(module, encoded(carried[home])) for home in above)
 
-    def mentions(self, module: str, names: Iterable[str]) -> bool:
-        """Whether a file's text holds any of some names."""
-        return any(name.encode() in self.contents[module] for name in names)
+    def mentions(self, module: str, words: Iterable[bytes]) -> bool:
+        """Whether a file's text holds any of some words."""
+        return any(word in self.contents[module] for word in words)
 
     def imported(self, module: str) -> tuple[tuple[str, str | None], ...]:
         """What a file imports, read off its text (a little too much is fine): module and name, if one is named."""
@@ -105,6 +117,11 @@ class Screen:
         if key not in self.locations:
             self.locations[key] = self.index.locate(dotted, importer)
         return self.locations[key]
+
+
+def encoded(names: Iterable[str]) -> Iterator[bytes]:
+    """Names as they stand in a file."""
+    return (name.encode() for name in names)
 
 
 def alternatives(words: Iterable[bytes]) -> bytes:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from asyncdb_lint.config import Settings
 from asyncdb_lint.finding import Finding
 from asyncdb_lint.knowledge import load
+from asyncdb_lint.semantics.callgraph import Reach, Where
+from asyncdb_lint.semantics.declared import declarations
 from asyncdb_lint.semantics.model import Model
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.semantics.summary import ModuleSummary
+from asyncdb_lint.semantics.trace import ModuleTrace, Place
+
+if TYPE_CHECKING:
+    from asyncdb_lint.file_context import FileContext
 
 RECURSION_LIMIT = 10_000  # libcst renders nested expressions recursively, several frames a level
 
@@ -50,10 +57,16 @@ class Worker:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
         self.task = task
         self.models: dict[str, Model] = {}
+        self.files: dict[str, FileContext] = {}
+        self.reach = Reach()
         self.contents: dict[str, bytes] = {}
         self.problems: dict[str, Finding] = {}
         self.crashes: dict[str, str] = {}
-        self.project = Project(load(task.sqlalchemy), ModuleIndex(task.paths, task.packages))
+        self.project = Project(
+            load(task.sqlalchemy),
+            ModuleIndex(task.paths, task.packages),
+            declarations=declarations(task.settings),
+        )
 
     def parse(self, modules: Sequence[str]) -> list[ModuleSummary]:
         """Parse and summarise; a file that cannot be read or parsed is remembered as a finding."""
@@ -86,6 +99,47 @@ class Worker:
         """Learn about more modules, those of other workers included."""
         self.project.add(summaries)
 
+    def trace(self, modules: Sequence[str]) -> list[ModuleTrace]:
+        """What the functions of modules that this worker parsed do, as far as linked modules tell."""
+        from asyncdb_lint.checking import crash
+
+        traces = []
+        for name in modules:
+            self.files.pop(name, None)
+            if name not in self.models:
+                continue
+            self.project.wanted.clear()
+            self.project.missing.clear()
+            try:
+                trace = self.file(name).tracing.summary()
+            except Exception as error:
+                self.crashes[name] = crash(f"tracing {self.task.paths[name]}", error)
+                continue
+            trace.wanted, trace.missing = sorted(self.project.wanted), sorted(self.project.missing)
+            traces.append(trace)
+        return traces
+
+    def file(self, name: str) -> FileContext:
+        """The context of a parsed module; kept until it is traced again."""
+        from asyncdb_lint.file_context import FileContext
+
+        if name not in self.files:
+            self.files[name] = FileContext(
+                self.models[name], self.project, self.task.settings, self.task.versions
+            )
+        return self.files[name]
+
+    def locate(self, wanted: Sequence[Where]) -> list[tuple[Where, Place]]:
+        """Where nodes of modules that this worker parsed stand."""
+        return [
+            ((module, kind, number), self.file(module).place((kind, number)))
+            for module, kind, number in wanted
+        ]
+
+    def know(self, reach: Reach) -> None:
+        """Learn what the functions of the whole project come to."""
+        self.reach = reach
+
     def check(self, modules: Sequence[str]) -> list[Checked]:
         """Run the rules on modules that this worker parsed."""
         from asyncdb_lint.checking import check
@@ -95,7 +149,9 @@ class Worker:
                 return Checked(name, [self.problems[name]], 0, [])
             if name in self.crashes:
                 return Checked(name, [], 0, [], [self.crashes[name]])
-            return check(self.models[name], self.contents[name], self.project, self.task)
+            file = self.file(name)
+            file.reach = self.reach
+            return check(file, self.contents[name], self.task)
 
         return [result(name) for name in modules]
 

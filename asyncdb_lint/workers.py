@@ -9,14 +9,18 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from asyncdb_lint.semantics.callgraph import Reach, Where
 from asyncdb_lint.semantics.summary import ModuleSummary
+from asyncdb_lint.semantics.trace import ModuleTrace, Place
 from asyncdb_lint.worker import Checked, Task, Worker
 
+TOLD: dict[str, Any] = {"link": list[ModuleSummary], "know": Reach}
+"""What is sent to all workers alike, packed once; everything else is asked of one."""
 CHUNK = 150_000  # bytes of source handed out at a time: small enough to keep all cores busy to the end
 WORTH_A_PROCESS = 400_000  # below this much source, starting processes costs more than it saves
 
@@ -29,6 +33,15 @@ class Workers(Protocol):
 
     def link(self, summaries: Sequence[ModuleSummary]) -> None:
         """Tell everybody about summaries."""
+
+    def trace(self, modules: Sequence[str]) -> list[ModuleTrace]:
+        """What the functions of parsed modules call, and where they wait."""
+
+    def locate(self, wanted: Sequence[Where]) -> list[tuple[Where, Place]]:
+        """Where nodes of parsed modules stand."""
+
+    def know(self, reach: Reach) -> None:
+        """Tell everybody what the functions of the project come to."""
 
     def check(self, modules: Sequence[str]) -> list[Checked]:
         """Run the rules on parsed modules."""
@@ -99,23 +112,40 @@ class Processes:
 
     def link(self, summaries: Sequence[ModuleSummary]) -> None:
         """Send the summaries to every worker; packed once."""
-        packed = msgspec.msgpack.encode(list(summaries))
-        for worker in range(len(self.pipes)):
-            self.send(worker, "link", packed)
-        for worker in range(len(self.pipes)):
-            self.receive(worker)
+        self.tell("link", msgspec.msgpack.encode(list(summaries)))
+
+    def know(self, reach: Reach) -> None:
+        """Send what the graph says to every worker."""
+        self.tell("know", msgspec.msgpack.encode(reach))
+
+    def trace(self, modules: Sequence[str]) -> list[ModuleTrace]:
+        """Each worker traces what it parsed."""
+        return self.ask("trace", modules, lambda name: self.owners[name], ModuleTrace)
+
+    def locate(self, wanted: Sequence[Where]) -> list[tuple[Where, Place]]:
+        """Each worker looks at what it parsed."""
+        return self.ask("locate", wanted, lambda where: self.owners[where[0]], tuple[Where, Place])
 
     def check(self, modules: Sequence[str]) -> list[Checked]:
         """Each worker checks what it parsed."""
-        busy: dict[int, list[str]] = {}
-        for name in modules:
-            busy.setdefault(self.owners[name], []).append(name)
-        for worker, names in busy.items():
-            self.send(worker, "check", names)
+        return self.ask("check", modules, lambda name: self.owners[name], Checked)
+
+    def tell(self, verb: str, packed: bytes) -> None:
+        """The same message to every worker."""
+        for worker in range(len(self.pipes)):
+            self.send(worker, verb, packed)
+        for worker in range(len(self.pipes)):
+            self.receive(worker)
+
+    def ask(self, verb: str, items: Sequence[Any], owner: Callable[[Any], int], kind: Any) -> list[Any]:
+        """Ask each worker about its own items; all work at the same time."""
+        busy: dict[int, list[Any]] = {}
+        for item in items:
+            busy.setdefault(owner(item), []).append(item)
+        for worker, own in busy.items():
+            self.send(worker, verb, own)
         return [
-            each
-            for worker in busy
-            for each in msgspec.msgpack.decode(self.receive(worker), type=list[Checked])
+            each for worker in busy for each in msgspec.msgpack.decode(self.receive(worker), type=list[kind])
         ]
 
     def send(self, worker: int, verb: str, payload: Any) -> None:
@@ -177,8 +207,8 @@ def serve(
         except (EOFError, OSError):
             os._exit(0)
         try:
-            if verb == "link":
-                worker.link(msgspec.msgpack.decode(payload, type=list[ModuleSummary]))
+            if verb in TOLD:
+                getattr(worker, verb)(msgspec.msgpack.decode(payload, type=TOLD[verb]))
                 answer = b""
             else:
                 answer = msgspec.msgpack.encode(getattr(worker, verb)(payload))

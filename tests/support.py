@@ -14,6 +14,8 @@ from asyncdb_lint.finding import Finding
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.rules import all_rules
 from asyncdb_lint.semantics.builder import build
+from asyncdb_lint.semantics.callgraph import CallGraph
+from asyncdb_lint.semantics.declared import declarations
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 
@@ -38,11 +40,18 @@ def lint(
         for path, source in files.items()
     ]
     index = ModuleIndex((model.name for model in models), packages)
-    project = Project(load(sqlalchemy), index, [model.summary for model in models])
+    chosen = Settings(**settings)
+    project = Project(load(sqlalchemy), index, [model.summary for model in models], declarations(chosen))
     wanted = set(codes)
     findings: list[Finding] = []
-    for model in models:
-        context = FileContext(model, project, Settings(**settings), versions or {})
+    contexts = [FileContext(model, project, chosen, versions or {}) for model in models]
+    graph = CallGraph(project)
+    graph.add(context.tracing.summary() for context in contexts)
+    reach = graph.solve()
+    by_name = {context.model.name: context for context in contexts}
+    reach.places = {where: by_name[where[0]].place((where[1], where[2])) for where in graph.shown(reach)}
+    for model, context in zip(models, contexts, strict=True):
+        context.reach = reach
         for rule_class in all_rules():
             if wanted and rule_class.code not in wanted:
                 continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asyncdb_lint.codes import enabled_codes, expand, find, names
-from asyncdb_lint.config import DEFAULT_EXCLUDE, Loaded, Settings, load
+from asyncdb_lint.config import DEFAULT_EXCLUDE, Loaded, SessionDecorator, Settings, load
 from asyncdb_lint.errors import UsageProblem
 
 
@@ -167,6 +167,13 @@ processes = 4
 concurrency = 8
 sqlalchemy-version = "2.0.40"
 cache-dir = "~/.cache/x"
+blocking-calls = ["app.legacy.run_query", "app.legacy.Client.fetch"]
+offloaders = ["app.util.in_thread", "app.util.submit:1"]
+session-decorators = { "app.db.transactional" = { parameter = "session", mode = "async" } }
+
+[tool.asyncdb-lint.session-factories]
+"app.db.get_session" = "async"
+"app.db.legacy_session" = "sync"
 """,
     )
 
@@ -188,6 +195,10 @@ cache-dir = "~/.cache/x"
         concurrency=8,
         sqlalchemy_version="2.0.40",
         cache_dir="~/.cache/x",
+        blocking_calls=("app.legacy.run_query", "app.legacy.Client.fetch"),
+        offloaders=("app.util.in_thread", "app.util.submit:1"),
+        session_factories={"app.db.get_session": "async", "app.db.legacy_session": "sync"},
+        session_decorators={"app.db.transactional": SessionDecorator("session", "async")},
     ) == (read().settings)
 
 
@@ -245,6 +256,66 @@ cache-dir = "~/.cache/x"
         ('sqlalchemy-version = "2"', 2, 1, ["`2` is not a version"]),
         ("sqlalchemy-version = 2.1", 2, 1, ["`sqlalchemy-version`", "str", "float"]),
         ('"ingore" = []', 2, 2, ["unknown setting `ingore`"]),
+        ("session-factory = 1", 2, 1, ["unknown setting", "did you mean `session-factories`?"]),
+        ('blocking-calls = "app.f"', 2, 1, ["`blocking-calls`", "array", "str"]),
+        ("blocking-calls = [3]", 2, 1, ["`blocking-calls`", "str", "int"]),
+        ('blocking-calls = [""]', 2, 1, ["`` is not a dotted name such as `app.db.get_session`"]),
+        ('blocking-calls = ["app.f", "run"]', 2, 29, ["`run` is not a dotted name"]),
+        ('blocking-calls = [\n  "app.f",\n  "app.db:g",\n]', 4, 4, ["did you mean `app.db.g`?"]),
+        ("blocking-calls = ['app.db.g()']", 2, 20, ["did you mean `app.db.g`?"]),
+        ('blocking-calls = ["app..g"]', 2, 20, ["`app..g` is not a dotted name"]),
+        ('blocking-calls = ["app.class"]', 2, 20, ["`app.class` is not a dotted name"]),
+        ('blocking-calls = { "app.f" = 1 }', 2, 1, ["`blocking-calls`", "array", "object"]),
+        ('offloaders = ["app.f:-1"]', 2, 16, ["`offloaders`", "`-1` is not a position", "`app.f:0`"]),
+        ('offloaders = ["app.f:1", "app.g:first"]', 2, 27, ["`first` is not a position"]),
+        ('offloaders = ["app.f:"]', 2, 16, ["`` is not a position"]),
+        ('offloaders = ["f:1"]', 2, 16, ["`f` is not a dotted name"]),
+        ('session-factories = "async"', 2, 1, ["`session-factories`", "object", "str"]),
+        ('session-factories = ["app.f"]', 2, 1, ["`session-factories`", "object", "array"]),
+        ('session-factories = { "app.f" = "asink" }', 2, 24, ["not 'asink'", "did you mean `async`?"]),
+        ('session-factories = { "app.f" = true }', 2, 24, ['`app.f` must be "sync" or "async", not True']),
+        ('session-factories = { "" = "sync" }', 2, 1, ["`` is not a dotted name"]),
+        ('session-factories = { "f" = "sync" }', 2, 24, ["`f` is not a dotted name"]),
+        (
+            '[tool.asyncdb-lint.session-factories]\n"app.f" = "sync"\n"app.g" = "a"',
+            4,
+            2,
+            ["`session-factories`", "`app.g` must be"],
+        ),
+        (
+            '[tool.asyncdb-lint.session-factories]\napp.db.get = "sync"',
+            2,
+            20,
+            ["a name with dots needs quotes"],
+        ),
+        ('session-decorators = ["app.f"]', 2, 1, ["`session-decorators`", "object", "array"]),
+        ('session-decorators = { "app.f" = "session" }', 2, 25, ["`app.f` must be a table such as {"]),
+        ('session-decorators = { "app.f" = { mode = "sync" } }', 2, 25, ["does not say its `parameter`"]),
+        ('session-decorators = { "app.f" = { parameter = "s" } }', 2, 25, ["does not say its `mode`"]),
+        (
+            'session-decorators = { "app.f" = { paramter = "s", mode = "sync" } }',
+            2,
+            25,
+            ["unknown key `paramter`", "did you mean `parameter`?"],
+        ),
+        (
+            'session-decorators = { "app.f" = { parameter = "s", mode = "sinc" } }',
+            2,
+            25,
+            ["the `mode` of `app.f`", "did you mean `sync`?"],
+        ),
+        (
+            'session-decorators = { "app.f" = { parameter = "", mode = "sync" } }',
+            2,
+            25,
+            ["`app.f`: '' is not the name of a parameter"],
+        ),
+        (
+            'session-decorators = { "app.f" = { parameter = 3, mode = "sync" } }',
+            2,
+            25,
+            ["3 is not the name of a parameter"],
+        ),
     ],
 )
 def test_a_mistake_has_its_place_and_the_nearest_right_word(
@@ -401,6 +472,17 @@ def test_an_exclude_outside_of_the_project_keeps_its_place(
     monkeypatch.chdir(project.parent)
 
     assert ((project.parent / "a" / "b").as_posix(),) == read(project, exclude=("a/b",)).settings.exclude
+
+
+def test_declared_names_on_the_command_line(project: Path) -> None:
+    table(project, 'session-factories = { "app.a" = "sync" }\noffloaders = ["app.x"]')
+    settings = read(".", 'session-factories."app.b"="async"', 'blocking-calls=["app.c"]').settings
+
+    assert {"app.b": "async"} == settings.session_factories
+    assert [("app.x",), ("app.c",)] == [settings.offloaders, settings.blocking_calls]
+    assert '--config \'session-factories."app.b"="asnc"\': `session-factories`: ' in problem(
+        'session-factories."app.b"="asnc"'
+    )
 
 
 # Selectors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,6 +32,25 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 SessionLocal = async_sessionmaker(
     create_async_engine("postgresql+asyncpg://localhost/app", pool_pre_ping=True), expire_on_commit=False
 )
+"""
+QUERIES = """\
+from app.db import SessionLocal
+
+
+def rows(query):
+    with SessionLocal() as session:
+        return session.execute(query).all()
+
+
+def first(query):
+    return rows(query)[0]
+"""
+CALLS = """\
+from app.queries import first
+
+
+async def one(query):
+    return first(query)
 """
 ROUTE = """\
 from {module} import SessionLocal
@@ -239,6 +259,18 @@ def test_a_file_alone_has_the_findings_that_it_has_in_the_whole(shop: Path) -> N
     assert whole == found(shop, *files)
 
 
+def test_a_finding_is_given_for_every_file_of_its_chain(tmp_path: Path) -> None:
+    tree(tmp_path, app__db=DB, app__queries=QUERIES, app__route=CALLS)
+    package(tmp_path / "app")
+    (tmp_path / "pyproject.toml").touch()
+
+    for file in ("queries", "route"):
+        (finding,) = engine.run([tmp_path / "app" / f"{file}.py"], Settings(select=("ADB104",))).findings
+        assert (tmp_path / "app" / "route.py").as_posix() == finding.filename
+        assert [(tmp_path / "app" / "queries.py").as_posix()] * 2 == [step.filename for step in finding.chain]
+    assert [] == engine.run([tmp_path / "app" / "db.py"], Settings(select=("ADB104",))).findings
+
+
 # Screening
 
 
@@ -262,6 +294,20 @@ def test_screening_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert everything.findings == screened.findings
     assert everything == screened
     assert ("repaired" in what) == (screened.findings == [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "package", ["aiosqlite", "asyncpg", "fastapi", "pre_commit", "psycopg_pool", "sqlmodel"]
+)
+def test_screening_changes_nothing_in_real_packages(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    (folder,) = spec.submodule_search_locations or ()
+    screened = engine.run([Path(folder)], Settings(select=("ALL",)))
+    take_every_file(monkeypatch)
+
+    assert engine.run([Path(folder)], Settings(select=("ALL",))) == screened
 
 
 def test_files_that_cannot_matter_are_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asyncdb_lint.file_context import CallFacts, FileContext
-    from asyncdb_lint.semantics.model import Binding, Scope
+    from asyncdb_lint.semantics.model import Binding, Model, Scope
 
 ORM_ROOTS = {"sqlalchemy", "sqlmodel"}
 FACTORIES = {"engine", "session_factory", "scoped_registry"}
@@ -88,10 +89,6 @@ class Blocking:
         self.following: set[cst.CSTNode] = set()  # `q = q.filter(…)` in a loop must end
         for operation in self.find():
             self.by_scope[self.model.scope_of(operation.node)].append(operation)
-
-    def in_function(self, scope: Scope) -> list[Operation]:
-        """The operations of a function's own code, comprehensions included, nested functions not."""
-        return [each for inner, found in self.by_scope.items() if inner.function is scope for each in found]
 
     def find(self) -> Iterator[Operation]:
         nodes = self.model.nodes
@@ -271,3 +268,44 @@ class Blocking:
             if isinstance(text, str) and (text == "sqlite://" or ":memory:" in text or "mode=memory" in text):
                 return True
         return False
+
+
+def is_awaited(model: Model, node: cst.CSTNode) -> bool:
+    """Whether what an expression, or a chain of calls on it, gives is awaited or entered by `async with`."""
+    parents = model.parents
+    parent = parents[node]
+    while isinstance(parent, (cst.Attribute, cst.Call, cst.Subscript)):
+        node, parent = parent, parents[parent]
+    if isinstance(parent, cst.WithItem):
+        holder = parents[parent]
+        return isinstance(holder, cst.With) and holder.asynchronous is not None
+    if isinstance(parent, (cst.For, cst.CompFor)):
+        return parent.asynchronous is not None
+    return isinstance(parent, cst.Await)
+
+
+# What to say
+
+
+def form(operation: Operation) -> str:
+    """How a person says the operation, with a hole for its text."""
+    if operation.method in ("__iter__", "__next__") and not isinstance(operation.node, cst.Call):
+        return "Iterating over `{}`"
+    return "Leaving `with {}`" if operation.method == "__exit__" else "`{}`"
+
+
+def described(file: FileContext, operation: Operation) -> str:
+    """The operation in the user's own words, as the subject of a sentence."""
+    return form(operation).format(file.source(operation.node, 60))
+
+
+def class_label(file: FileContext, operation: Operation) -> str:
+    """What the object is that the operation goes through in the end, as a person would say it."""
+    origin = operation.origin
+    expr = origin.binding.expr if origin.binding is not None else file.model.exprs.get(origin.node)
+    kind = file.kind_of(expr)
+    if not isinstance(kind, Instance) or not file.project.role(kind)[0]:
+        kind = operation.target
+    name = str(getattr(kind, "name", "object"))
+    library, last = name.partition(".")[0], re.split(r"[.:]", name)[-1]
+    return f"`{last}`" if operation.is_orm or ":" in name else f"{library} {last.lower()}"

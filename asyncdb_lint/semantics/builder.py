@@ -15,6 +15,7 @@ import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.commits import note_reads
+from asyncdb_lint.semantics.contexts import registers
 from asyncdb_lint.semantics.custody import note_custody
 from asyncdb_lint.semantics.lowering import Lowering
 from asyncdb_lint.semantics.model import Model, Scope
@@ -47,6 +48,7 @@ class Builder(Lowering):
     def __init__(self, module: cst.Module, name: str, path: str, is_package: bool) -> None:
         super().__init__(module, name, path, is_package)
         self.deferred: collections.deque[Callable[[], None]] = collections.deque()
+        self.registered: list[ex.Call] = []
         self.statements: dict[type, Callable[[Any], None]] = {
             kind: getattr(self, f"do_{kind.__name__}") for kind in STATEMENTS
         }
@@ -65,6 +67,7 @@ class Builder(Lowering):
         summary.bindings = tuple(binding.expr for binding in self.model.bindings)
         summary.fixtures = self.fixtures
         summary.imports = tuple(self.imports)
+        summary.registered = tuple(self.registered)
         note_custody(self.model)
         note_reads(self.model)
 
@@ -198,6 +201,12 @@ class Builder(Lowering):
             return None
         base = ".".join(package[: len(package) - (level - 1)])
         return f"{base}.{name}" if base and name else base or name or None
+
+    def lower_Call(self, node: cst.Call) -> ex.Node:
+        call = super().lower_Call(node)
+        if isinstance(call, ex.Call) and registers(call):
+            self.registered.append(call)
+        return call
 
     # Branches: each path has its own environment; paths that leave the block do not join again.
 

@@ -12,6 +12,7 @@ from asyncdb_lint.semantics.kinds import (
     Constant,
     Coroutine,
     Function,
+    Given,
     Instance,
     Iterator,
     Kind,
@@ -25,7 +26,7 @@ from asyncdb_lint.semantics.returns import instantiate
 if TYPE_CHECKING:
     from asyncdb_lint.knowledge import Member
     from asyncdb_lint.semantics.project import Project
-    from asyncdb_lint.semantics.summary import FunctionSummary, ModuleSummary
+    from asyncdb_lint.semantics.summary import FunctionSummary, ModuleSummary, Parameter
 
 SESSION = "sqlalchemy.orm.session.Session"
 ASYNC_SESSION = "sqlalchemy.ext.asyncio.session.AsyncSession"
@@ -51,12 +52,18 @@ ROUTE_METHODS = {
 CONTEXT_MANAGERS = {"contextlib.contextmanager": False, "contextlib.asynccontextmanager": True}
 PROPERTIES = {"builtins.property", "functools.cached_property"}
 FIXTURES = {"pytest.fixture", "pytest_asyncio.fixture"}
+MOST_ALIASES = 20
 DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
 
 
 def call(project: Project, module: str, expr: ex.Call) -> Kind | None:
     """What a call expression gives; None while that is being worked out further up."""
     function = project.kind(module, expr.func)
+    return project.declared.given(function, called(project, module, function, expr))
+
+
+def called(project: Project, module: str, function: Kind, expr: ex.Call) -> Kind | None:
+    """The same, as far as the code says it."""
     match function:
         case Class():
             return construct(project, module, function, expr)
@@ -149,19 +156,24 @@ def standard(project: Project, module: str, name: str, expr: ex.Call) -> Kind:
             return Manager(kind.of, True) if isinstance(kind, Manager) else UNKNOWN
         case "contextlib.contextmanager" | "contextlib.asynccontextmanager":
             made = call(project, module, ex.Call(first))
-            of = made.of if isinstance(made, Iterator) else UNKNOWN
+            of = made.of if isinstance(made, Iterator) else made if isinstance(made, Given) else UNKNOWN
             return Instance("builtins.lambda", (Manager(of, name.endswith("asynccontextmanager")),))
         case "functools.partial":
-            return Instance("builtins.lambda", (call(project, module, ex.Call(first)) or UNKNOWN,))
+            made = call(project, module, ex.Call(first)) or UNKNOWN
+            return Instance("builtins.lambda", (made, project.kind(module, first)))
         case "contextlib.AsyncExitStack.enter_async_context":
             return Coroutine(containers.entered(project, project.kind(module, first), True))
         case "contextlib.AsyncExitStack.enter_context" | "contextlib.ExitStack.enter_context":
             return containers.entered(project, project.kind(module, first), False)
         case "builtins.next":
             kind = project.kind(module, first)
+            if isinstance(kind, Given):
+                return kind
             return kind.of if isinstance(kind, Iterator) and not kind.is_async else UNKNOWN
         case "builtins.anext":
             kind = project.kind(module, first)
+            if isinstance(kind, Given):
+                return Coroutine(kind)
             return Coroutine(kind.of) if isinstance(kind, Iterator) and kind.is_async else UNKNOWN
         case "asyncio.wait_for" | "asyncio.shield" | "asyncio.create_task" | "asyncio.ensure_future":
             kind = project.kind(module, first)
@@ -182,11 +194,12 @@ def outcome(project: Project, function: Function) -> Kind | None:
     """The same; None where it only calls itself."""
     found = project.function(function.name)
     if found is None:
-        return UNKNOWN
+        return project.declared.given(function, UNKNOWN)
     module, summary = found
-    return project.remember(
+    made = project.remember(
         (module.name, f"result {summary.qualname}"), lambda: returned(project, module, summary)
     )
+    return project.declared.given(function, made)
 
 
 def returned(project: Project, module: ModuleSummary, summary: FunctionSummary) -> Kind | None:
@@ -217,6 +230,8 @@ def decorated(project: Project, module: str, decorator: ex.Node, made: Kind) -> 
     expr = decorator.func if isinstance(decorator, ex.Call) else decorator
     kind = project.insist(module, expr)
     name = kind.name if isinstance(kind, (Function, Class)) else ""
+    if project.declared.is_decorator(kind):
+        return made
     if name in CONTEXT_MANAGERS:
         return Manager(made.of if isinstance(made, Iterator) else UNKNOWN, CONTEXT_MANAGERS[name])
     if name in FIXTURES:
@@ -292,6 +307,9 @@ def parameter(project: Project, module: str, qualname: str, name: str) -> Kind:
     each = summary.parameters[position]
     if each.star:
         return UNKNOWN
+    session = project.declared.injected(module, summary, name)
+    if session is not None:
+        return session
     if position == 0 and summary.owner is not None and each.annotation is None:
         return receiver(project, module, summary)
     if each.default is not None:
@@ -320,13 +338,35 @@ def receiver(project: Project, module: str, summary: FunctionSummary) -> Kind:
     return Class(absolute) if summary.qualname.endswith(".__new__") else Instance(absolute)
 
 
+def is_depends(project: Project, module: str, expr: ex.Node | None) -> bool:
+    """Whether an expression is `Depends(…)`."""
+    function = project.kind(module, expr.func) if isinstance(expr, ex.Call) else UNKNOWN
+    return isinstance(function, (Function, Class)) and function.name in DEPENDS
+
+
+def injection(project: Project, module: str, parameter: Parameter) -> ex.Node | None:
+    """The `Depends(…)` of a parameter, from its default or from `Annotated`, also by way of aliases."""
+    if is_depends(project, module, parameter.default):
+        return parameter.default
+    todo = [(module, parameter.annotation)]
+    for _ in range(MOST_ALIASES):
+        if not todo:
+            break
+        home, annotation = todo.pop()
+        if isinstance(annotation, ex.Sub):
+            found = next((each for each in annotation.items[1:] if is_depends(project, home, each)), None)
+            if found is not None:
+                return found
+        elif annotation is not None:
+            todo += project.definitions(home, annotation)
+    return None
+
+
 def dependency(project: Project, module: str, expr: ex.Node) -> Kind | None:
     """What `Depends(provider)` injects; None when the expression is no such thing."""
-    if not isinstance(expr, ex.Call):
+    if not is_depends(project, module, expr):
         return None
-    function = project.kind(module, expr.func)
-    if not isinstance(function, (Function, Class)) or function.name not in DEPENDS:
-        return None
+    assert isinstance(expr, ex.Call)
     provider = argument(expr, "dependency", 0)
     if provider is None:
         return None

@@ -1,6 +1,8 @@
-"""Which of a module's names carry database objects to the modules that import them."""
+"""Which of a module's names matter to the modules that import them: they carry database objects, or reach one."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from asyncdb_lint.knowledge import CARRYING_ROLES
 from asyncdb_lint.semantics import callables
@@ -21,10 +23,14 @@ from asyncdb_lint.semantics.summary import ModuleSummary
 
 
 class Carriers:
-    """Asks of kinds whether a database object can be had through them; remembers classes."""
+    """Asks of kinds whether a database object can be had through them; remembers classes.
+
+    `reaching` are the functions that wait for a database, or would make others do so.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.reaching: Collection[str] = ()
         self.classes: dict[str, bool] = {}
 
     def names(self, summary: ModuleSummary) -> set[str]:
@@ -52,6 +58,8 @@ class Carriers:
                 return self.carries(of)
             case Sequence(items):
                 return any(self.carries(item) for item in items)
+            case Function(name) if name in self.reaching or self.project.declared.carries(name):
+                return True
             case Function():
                 return self.carries(callables.result(self.project, kind))
             case Instance(name, arguments) | Class(name, arguments):
@@ -71,6 +79,8 @@ class Carriers:
 
     def own(self, name: str, distance: int) -> bool:
         """The same, of what one class itself defines, `distance` steps up from the class that is asked about."""
+        if self.project.declared.carries(name):
+            return True
         if name in self.project.knowledge.classes:
             # A model base carries its metadata; the models below it are everywhere and carry nothing more.
             role = self.project.knowledge.classes[name].role
@@ -79,6 +89,10 @@ class Carriers:
         if found is None:
             return False
         module, summary = found
+        if any(f"{name}.{each}" in self.reaching for each in summary.attributes):
+            for base in summary.bases:  # whoever is handed the object may know it by a base class only
+                self.project.insist(module.name, base)
+            return True
         members = [option for options in summary.attributes.values() for option in options]
         members += [ex.Typed(annotation) for annotation in summary.annotations.values()]
         return any(self.carries(self.project.kind(module.name, member)) for member in members)

@@ -15,6 +15,7 @@ from asyncdb_lint.semantics.kinds import (
     Constant,
     Coroutine,
     Function,
+    Given,
     Instance,
     Iterator,
     Kind,
@@ -46,6 +47,8 @@ TYPING_MODULES = ("typing", "typing_extensions", "collections.abc", "contextlib"
 def awaited(project: Project, value: Kind) -> Kind:
     """`await value`."""
     match value:
+        case Given():
+            return value
         case Coroutine(of) | Startable(of):
             # That it could be awaited is more than an annotation says.
             return msgspec.structs.replace(of, declared=False) if isinstance(of, Instance) else of
@@ -64,6 +67,8 @@ def entered(project: Project, value: Kind, is_async: bool) -> Kind:
             return of
         case Startable(of) if is_async:
             return of
+        case Given():
+            return value
         case Instance(name) if name in ENTER_SELF:
             return value
         case Instance():
@@ -79,6 +84,8 @@ def each(project: Project, value: Kind, is_async: bool) -> Kind:
             return of
         case Sequence(items) if not is_async:
             return project.join(items) or UNKNOWN
+        case Given():
+            return value
         case Instance():
             result = special(project, value, "__aiter__" if is_async else "__iter__")
             return result.of if isinstance(result, Iterator) else UNKNOWN

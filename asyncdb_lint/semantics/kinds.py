@@ -37,6 +37,10 @@ class Instance(Kind, frozen=True):
     declared: bool = False
 
 
+class Given(Instance, frozen=True):
+    """What a declared factory gives, however it does so: awaited, entered or iterated it gives the same object."""
+
+
 class Class(Kind, frozen=True):
     """A class itself, by canonical name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -104,6 +105,8 @@ class Lowering(Walk):
         for binding in self.module_scope.bindings.get(name, ()):
             binding.uses.append(node)
         here = name in self.names or name in self.module_scope.bindings or self.stars
+        if self.in_annotation and not hasattr(builtins, name):
+            here = True  # a forward reference: the module defines it further down
         return ex.Ref(f"{self.model.name}.{name}" if here else f"builtins.{name}")
 
     def lower_Attribute(self, node: cst.Attribute) -> ex.Node:

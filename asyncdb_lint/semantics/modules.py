@@ -45,6 +45,14 @@ def module_name(file: PurePath) -> str:
     return ".".join(parts)
 
 
+def names_test(module: str) -> bool:
+    """Whether a module's name from the project's root says that it is a test."""
+    *folders, name = module.split(".")
+    if name.startswith("test_") or name.endswith("_test") or name == "conftest":
+        return True
+    return any(folder in ("tests", "test", "testing") for folder in folders)
+
+
 def shared(left: list[str], right: list[str]) -> int:
     """How many leading parts two names have in common."""
     count = 0

@@ -71,6 +71,8 @@ def offload(file: FileContext, call: cst.Call) -> Offload | None:
     if not isinstance(kind, Function):
         return None
     position = OFFLOADERS.get(kind.name)
+    if position is None:
+        position = file.project.declared.position(kind)
     if position is None and ":" in kind.name:
         position = helper_position(file, kind)
     if position is None:
@@ -127,6 +129,8 @@ def handed_over(file: FileContext, module: ModuleSummary, summary: FunctionSumma
             continue
         kind = file.project.kind(module.name, call.func)
         place = OFFLOADERS.get(kind.name) if isinstance(kind, Function) else None
+        if place is None:
+            place = file.project.declared.position(kind)
         itself = f"{module.name}:{summary.qualname}"
         if place is None and isinstance(kind, Function) and ":" in kind.name and kind.name != itself:
             place = helper_position(file, kind)

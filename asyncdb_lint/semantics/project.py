@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from asyncdb_lint.knowledge import Knowledge, Member
 from asyncdb_lint.semantics import callables, containers
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.declared import NOTHING, Declarations, Declared
+from asyncdb_lint.semantics.hierarchy import Hierarchy
 from asyncdb_lint.semantics.kinds import (
     UNKNOWN,
     Class,
@@ -36,7 +38,11 @@ class Project:
     """Summaries, knowledge and the memory of what has been told already."""
 
     def __init__(
-        self, knowledge: Knowledge, index: ModuleIndex, summaries: Iterable[ModuleSummary] = ()
+        self,
+        knowledge: Knowledge,
+        index: ModuleIndex,
+        summaries: Iterable[ModuleSummary] = (),
+        declarations: Declarations = NOTHING,
     ) -> None:
         self.knowledge = knowledge
         self.index = index
@@ -48,6 +54,10 @@ class Project:
         self.memory: dict[tuple[str, object], Kind | None] = {}
         self.lines: dict[str, tuple[str, ...]] = {}
         self.depth = 0
+        self.hierarchy = Hierarchy(self)
+        self.declared = Declared(self, declarations)
+        self.lacking: dict[tuple[str, object], frozenset[str]] = {}
+        """The missing modules behind remembered answers."""
         self.asked_again: set[tuple[str, object]] | None = None
         """While somebody insists: what has been worked out anew already; once is enough."""
         self.add(summaries)
@@ -55,9 +65,18 @@ class Project:
     def add(self, summaries: Iterable[ModuleSummary]) -> None:
         """Link more modules; what was told before may now be told better."""
         self.modules.update((summary.name, summary) for summary in summaries)
+        self.forget()
+        if self.declared.places:
+            self.declared.link()
+            self.forget()  # what was told while declared names were looked up went without them
+
+    def forget(self) -> None:
+        """Drop all that was told."""
         self.memory.clear()
+        self.lacking.clear()
         self.lines.clear()
         self.missing.clear()
+        self.hierarchy = Hierarchy(self)
 
     # Questions that rules ask
 
@@ -104,7 +123,12 @@ class Project:
             if found is not None:
                 module, summary = found
                 bases = (self.kind(module.name, base) for base in summary.bases)
-                todo.extend(base.name for base in bases if isinstance(base, (Class, Instance)))
+                todo.extend(
+                    base.name
+                    for base in bases
+                    if isinstance(base, (Class, Instance))
+                    or (isinstance(base, Function) and base.name in self.declared.owners)
+                )
             elif current in self.knowledge.classes:
                 todo.extend(self.knowledge.classes[current].bases)
 
@@ -201,7 +225,14 @@ class Project:
             if self.asked_again is not None:
                 self.asked_again.add(key)
             self.memory[key] = None
+            before, self.missing = self.missing, set()
             self.memory[key] = work()
+            if self.missing:
+                self.lacking[key] = frozenset(self.missing)
+            before |= self.missing
+            self.missing = before
+        elif key in self.lacking:
+            self.missing |= self.lacking[key]
         return self.memory[key]
 
     def join(self, kinds: Iterable[Kind | None]) -> Kind | None:
@@ -280,7 +311,10 @@ class Project:
 
     def named(self, module: str, name: str) -> Kind | None:
         """A module-level name of a project module."""
-        return self.remember((module, f"name {name}"), lambda: self.find(module, name, set()))
+        return self.remember(
+            (module, f"name {name}"),
+            lambda: self.declared.told(f"{module}:{name}", self.find(module, name, set())),
+        )
 
     def find(self, module: str, name: str, seen: set[str]) -> Kind | None:
         summary = self.modules.get(module)
@@ -336,6 +370,8 @@ class Project:
                 return self.resolve(f"{module}.{name}", module)
             case Instance() | Class():
                 return self.class_attribute(value, name)
+            case Function(function) if f"{function}.{name}" in self.declared.names:
+                return Function(f"{function}.{name}")
             case Function(function, None) if ":" not in function:  # a dotted name that nobody knows goes on
                 return self.library(f"{function}.{name}")
             case _:
@@ -343,6 +379,9 @@ class Project:
 
     def class_attribute(self, value: Instance | Class, name: str) -> Kind | None:
         """An attribute of an object or class, bound to it when it is a method."""
+        return self.declared.told_attribute(value, name, self.find_attribute(value, name))
+
+    def find_attribute(self, value: Instance | Class, name: str) -> Kind | None:
         for owner in self.mro(value.name):
             library = self.knowledge.classes.get(owner)
             if library is not None and name in library.members:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from asyncdb_lint.semantics.expressions import Node
+from asyncdb_lint.semantics.expressions import Call, Node
 
 
 class Parameter(msgspec.Struct, frozen=True, array_like=True):
@@ -49,7 +49,10 @@ class ClassSummary(msgspec.Struct, array_like=True):
 
 
 class ModuleSummary(msgspec.Struct, array_like=True):
-    """One module. `names` holds what each module-level name may be, `stars` the modules imported by `*`."""
+    """One module. `names` holds what each module-level name may be, `stars` the modules imported by `*`.
+
+    `registered` are calls that may hand a function to a framework (`Depends(…)`, `add_api_route(…)`).
+    """
 
     name: str
     path: str
@@ -60,3 +63,4 @@ class ModuleSummary(msgspec.Struct, array_like=True):
     bindings: tuple[Node, ...] = ()
     fixtures: dict[str, str] = {}
     imports: tuple[str, ...] = ()
+    registered: tuple[Call, ...] = ()

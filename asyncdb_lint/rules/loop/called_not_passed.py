@@ -9,7 +9,7 @@ from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Coroutine, Function, Instance
-from asyncdb_lint.semantics.offload import WRAPPERS, Offload, offloads, target_scope
+from asyncdb_lint.semantics.offload import WRAPPERS, Offload
 
 HELD = {"session", "connection", "cursor", "scoped_registry"}
 
@@ -74,10 +74,9 @@ class CalledNotPassed(Rule):
     name = "called-not-passed"
     severity = Severity.ERROR
     fix = Applicability.SAFE
-    triggers = (b"to_thread", b"executor", b"run_in_threadpool", b"run_sync", b"sync_to_async", b"asyncify")
 
     def finish(self) -> None:
-        for found in offloads(self.file):
+        for found in self.file.offloads:
             called = found.function
             if (
                 isinstance(called, cst.Call)
@@ -95,8 +94,8 @@ class CalledNotPassed(Rule):
             return is_async or (facts.member.blocks and facts.mode == "sync")
         if any(self.file.role(arg.value)[0] in HELD for arg in call.args):
             return True
-        scope = target_scope(self.file, call.func)
-        return scope is not None and any(each.decisive for each in self.file.blocking.in_function(scope))
+        callees = self.file.tracing.callees(call.func, self.kind(call.func))
+        return any(each.name in self.file.reach.hops for each in callees)
 
     def may_be_function(self, call: cst.Call) -> bool:
         """Whether the call's value can be called: a function made by it, or nothing is known of it."""

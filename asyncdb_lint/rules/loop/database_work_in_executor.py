@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.rules.loop.stalls import SCRIPT_FOLDERS, described, imports
+from asyncdb_lint.rules.loop.stalls import SCRIPT_FOLDERS, imports, way_steps
 from asyncdb_lint.semantics.blocking import RELEASES
-from asyncdb_lint.semantics.offload import Offload, offloads, target_scope
 
 if TYPE_CHECKING:
     import libcst as cst
 
     from asyncdb_lint.finding import Step
+    from asyncdb_lint.semantics.offload import Offload
 
 # Without one of these at hand a thread is the right place for database work, and other rules advise it.
 ASYNC_DATABASES = (
@@ -83,7 +83,6 @@ class DatabaseWorkInExecutor(Rule):
     name = "database-work-in-executor"
     severity = Severity.WARNING
     requires = (b"async def",)
-    triggers = (b"to_thread", b"executor", b"run_in_threadpool", b"sync_to_async", b"asyncify")
 
     def finish(self) -> None:
         if self.file.is_test or SCRIPT_FOLDERS & set(self.file.model.path.split("/")[:-1]):
@@ -91,7 +90,7 @@ class DatabaseWorkInExecutor(Rule):
         if not any(imports(self.file, each) for each in ASYNC_DATABASES):
             return
         works: dict[object, tuple[list[Offload], list[Step]]] = {}
-        for found in offloads(self.file):
+        for found in self.file.offloads:
             work = self.work(found) if self.on_loop(found.call) else None
             if work is not None:
                 works.setdefault(work[0], ([], work[1]))[0].append(found)
@@ -116,15 +115,16 @@ class DatabaseWorkInExecutor(Rule):
             ):
                 return self.source(found.function), []
             return None
-        scope = target_scope(self.file, found.function)
-        if scope is None:
-            return None
-        operations = [each for each in self.file.blocking.in_function(scope) if each.decisive]
-        operations = [each for each in operations if each.library not in NO_BETTER_WAY]
-        if not operations:
-            return None
-        first = min(operations, key=lambda each: self.file.span(each.node))
-        return scope, [self.file.step(first.node, f"{described(self.file, first)} is done in a thread")]
+        for name in self.file.tracing.passed(found.function):
+            for parameter in self.file.reach.hops.get(name, ()):
+                way = self.file.reach.way(name, parameter)
+                if way[-1].library not in NO_BETTER_WAY and self.is_first(name):
+                    return name, way_steps(self.file, name, parameter)
+        return None
+
+    def is_first(self, name: str) -> bool:
+        """Whether a function that several files hand to threads is told in this one."""
+        return self.file.reach.handed.get(name, [self.file.model.name])[0] == self.file.model.name
 
     def report_work(self, places: list[Offload], steps: list[Step]) -> None:
         first = places[0]

@@ -11,7 +11,7 @@ from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.loop import crossings as cr
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Function, Instance
-from asyncdb_lint.semantics.offload import Offload, offloads
+from asyncdb_lint.semantics.offload import Offload
 
 if TYPE_CHECKING:
     from asyncdb_lint.rules.loop.crossings import Crossing
@@ -87,12 +87,11 @@ class SessionCrossesThreads(Rule):
     code = "ADB107"
     name = "session-crosses-threads"
     severity = Severity.ERROR
-    triggers = (b"to_thread", b"executor", b"Executor", b"run_in_threadpool", b"sync_to_async", b"asyncify")
 
     def finish(self) -> None:
         shared: dict[tuple[Scope | None, object], list[Crossing]] = {}
         kept: dict[tuple[object, str], list[Crossing]] = {}
-        for offload in offloads(self.file):
+        for offload in self.file.offloads:
             found = list(cr.crossings(self.file, offload))
             told = self.report_async(offload, found)
             for each in found:

@@ -1,83 +1,157 @@
-"""Blocking operations on the event loop, gathered by cause: one object in one function is one stall."""
+"""Blocking on the event loop, gathered by cause: what one object, or one owner of functions, does in one function."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
+from asyncdb_lint.finding import Position, Step
+from asyncdb_lint.semantics import callables
+from asyncdb_lint.semantics.blocking import class_label, described, is_awaited
 from asyncdb_lint.semantics.callables import ROUTE_METHODS
-from asyncdb_lint.semantics.kinds import Function, Instance
+from asyncdb_lint.semantics.callgraph import ON_LOOP
+from asyncdb_lint.semantics.kinds import Instance
+from asyncdb_lint.semantics.tracing import is_bound, slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asyncdb_lint.file_context import FileContext
-    from asyncdb_lint.finding import Step
     from asyncdb_lint.semantics.blocking import Operation, Origin
+    from asyncdb_lint.semantics.callgraph import Edge, Where
     from asyncdb_lint.semantics.model import Scope
 
-RUNNERS = {
-    "asyncio.run", "asyncio.AbstractEventLoop.run_until_complete", "asyncio.Runner.run", "anyio.run",
-    "uvloop.run",
-}  # fmt: skip
-CONCURRENCY = {
-    "asyncio.create_task", "asyncio.ensure_future", "asyncio.gather", "asyncio.TaskGroup",
-    "asyncio.as_completed", "asyncio.AbstractEventLoop.create_task", "asyncio.wait",
-    "anyio.create_task_group", "asyncio.start_server",
-}  # fmt: skip
 # Code in these folders is run by hand or by a tool, one task on one loop.
 SCRIPT_FOLDERS = {"scripts", "script", "alembic", "migrations"}
 
 
+class Descent(NamedTuple):
+    """A call, or another expression, that leads through project functions to a blocking operation.
+
+    `origin` is the object handed over that the waiting is done on; None where the functions have their own.
+    """
+
+    node: cst.CSTNode
+    edge: Edge
+    parameter: str
+    origin: Origin | None
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stall:
-    """What one synchronous object does on the loop in one function, in the order of the text."""
+    """What blocks the loop in one function for one cause, in the order of the text.
+
+    The cause is the synchronous object at `origin`; without one, the functions of one class or module.
+    """
 
     scope: Scope
-    origin: Origin
+    origin: Origin | None
     operations: tuple[Operation, ...]
+    descents: tuple[Descent, ...]
 
     @property
     def first(self) -> Operation:
-        """The operation that the finding points at."""
+        """The first operation in the function's own code."""
         return self.operations[0]
+
+    @property
+    def injected(self) -> cst.Param | None:
+        """The parameter through which a dependency gives the object."""
+        node = self.origin.node if self.origin is not None else None
+        return node if isinstance(node, cst.Param) else None
 
 
 def stalls(file: FileContext) -> Iterator[Stall]:
     """The stalls of a file; none in tests and scripts, whose loops serve nobody else."""
     if file.is_test or SCRIPT_FOLDERS & set(file.model.path.split("/")[:-1]):
         return
-    groups: dict[tuple[Scope, tuple[str, object]], list[Operation]] = {}
-    for scope, operations in file.blocking.by_scope.items():
+    operations: dict[tuple[Scope, object], list[Operation]] = {}
+    descents: dict[tuple[Scope, object], list[Descent]] = {}
+    for scope, found in file.blocking.by_scope.items():
         function = scope.function
-        if function is None or not scope.on_loop:
-            continue
-        for each in operations:
-            groups.setdefault((function, each.origin.key), []).append(each)
-    for (function, _), operations in groups.items():
-        awaited = [each for each in operations if is_awaited(file, each.node)]
-        ours = [each for each in operations if each.decisive and each not in awaited]
-        if not ours or is_mistaken(file, ours[0].origin, awaited) or has_loop_for_itself(file, function):
-            continue
-        ours.sort(key=lambda each: file.span(each.node))
-        yield Stall(function, ours[0].origin, tuple(ours))
+        if function is not None and runs_on_loop(file, function):
+            for each in found:
+                operations.setdefault((function, each.origin.key), []).append(each)
+    for function in file.tracing.names:
+        if runs_on_loop(file, function):
+            for descent in descents_of(file, full_name(file, function)):
+                origin = descent.origin
+                cause = origin.key if origin is not None else owner(descent.edge.callee)
+                descents.setdefault((function, cause), []).append(descent)
+    for key in dict.fromkeys((*operations, *descents)):
+        stall = stall_of(file, key[0], operations.get(key, []), descents.get(key, []))
+        if stall is not None:
+            yield stall
 
 
-def is_awaited(file: FileContext, node: cst.CSTNode) -> bool:
-    """Whether what an expression, or a chain of calls on it, gives is awaited or entered by `async with`."""
-    parents = file.model.parents
-    parent = parents[node]
-    while isinstance(parent, (cst.Attribute, cst.Call, cst.Subscript)):
-        node, parent = parent, parents[parent]
-    if isinstance(parent, cst.WithItem):
-        holder = parents[parent]
-        return isinstance(holder, cst.With) and holder.asynchronous is not None
-    if isinstance(parent, (cst.For, cst.CompFor)):
-        return parent.asynchronous is not None
-    return isinstance(parent, cst.Await)
+def direct_stalls(file: FileContext) -> Iterator[Stall]:
+    """The stalls that begin in the function's own code and not with a dependency, which is told at its parameter."""
+    return (each for each in stalls(file) if each.operations and not is_injected(file, each))
+
+
+def stall_of(
+    file: FileContext, function: Scope, operations: list[Operation], descents: list[Descent]
+) -> Stall | None:
+    """The stall that some operations and calls in a function make up, unless they are meant to be there."""
+    awaited = [each for each in operations if is_awaited(file.model, each.node)]
+    ours = [each for each in operations if each.decisive and each not in awaited]
+    origin = ours[0].origin if ours else descents[0].origin if descents else None
+    if not ours and not descents:
+        return None
+    if origin is not None and is_mistaken(file, origin, awaited):
+        return None
+    if full_name(file, function) in file.reach.alone:
+        return None  # nobody else waits for this loop
+    ours.sort(key=lambda each: file.span(each.node))
+    descents.sort(key=lambda each: file.span(each.node))
+    return Stall(function, origin, tuple(ours), tuple(descents))
+
+
+def descents_of(file: FileContext, name: str) -> Iterator[Descent]:
+    """The ways from a coroutine function through project functions to a blocking operation, a place each."""
+    seen: set[Where] = set()
+    called = {each.function for each in file.offloads}  # told by ADB110
+    for edge in file.reach.edges.get(name, ()):
+        parameter = file.reach.first(edge.callee, edge.given)
+        if parameter is None or edge.where in seen:
+            continue
+        seen.add(edge.where)
+        node = file.node((edge.where[1], edge.where[2]))
+        if node in called:
+            continue
+        argument = argument_for(file, node, edge.callee, parameter) if parameter else None
+        origin = file.blocking.origin(argument) if argument is not None else None
+        yield Descent(node, edge, parameter, origin)
+
+
+def argument_for(
+    file: FileContext, node: cst.CSTNode, callee: str, parameter: str
+) -> cst.BaseExpression | None:
+    """What a call hands to a parameter of the project function that it calls."""
+    found = file.project.function(callee.partition("@")[0])
+    if found is None or not isinstance(node, cst.Call):
+        return None
+    bound = is_bound(file.kind(node.func), node.func)
+    return next((arg.value for name, arg in slots(found[1], node.args, bound) if name == parameter), None)
+
+
+def owner(name: str) -> str:
+    """The class or module of a project function."""
+    module, _, qualname = name.partition("@")[0].partition(":")
+    return f"{module}:{qualname.rpartition('.')[0]}"
+
+
+def full_name(file: FileContext, function: Scope) -> str:
+    """The name of a function in the whole project."""
+    return f"{file.model.name}:{file.tracing.names.get(function, '')}"
+
+
+def runs_on_loop(file: FileContext, function: Scope) -> bool:
+    """Whether a function runs on the event loop: a coroutine function does, and what a framework runs there."""
+    context = file.reach.contexts.get(full_name(file, function))
+    return context in ON_LOOP if context is not None else function.is_async
 
 
 def is_mistaken(file: FileContext, origin: Origin, awaited: list[Operation]) -> bool:
@@ -85,54 +159,69 @@ def is_mistaken(file: FileContext, origin: Origin, awaited: list[Operation]) -> 
     if awaited and all(isinstance(each.target, Instance) and each.target.declared for each in awaited):
         return True
     binding = origin.binding
-    return binding is not None and any(is_awaited(file, use) for use in binding.uses)
+    return binding is not None and any(is_awaited(file.model, use) for use in binding.uses)
 
 
-def has_loop_for_itself(file: FileContext, function: Scope) -> bool:
-    """Whether a coroutine is only ever started by `asyncio.run` and starts no other: nobody waits."""
-    own = Function(f"{file.model.name}:{function.qualname}")
-    alone = False
-    for call in file.model.nodes.get(cst.Call, ()):
-        assert isinstance(call, cst.Call)
-        callee = file.kind(call.func)
-        name = getattr(callee, "name", "")
-        if name in CONCURRENCY and file.model.scope_of(call).function is function:
-            return False
-        if callee == own:
-            taken = file.model.parents[call]
-            runner = file.model.parents[taken] if isinstance(taken, cst.Arg) else None
-            started = isinstance(runner, cst.Call) and getattr(file.kind(runner.func), "name", "") in RUNNERS
-            if not started:
-                return False
-            alone = True
-    return alone
+def is_injected(file: FileContext, stall: Stall) -> bool:
+    """Whether a dependency (`Depends`) gives the object."""
+    parameter = stall.injected
+    if parameter is None:
+        return False
+    function = file.model.summary.functions.get(stall.scope.qualname)
+    found = (
+        [each for each in function.parameters if each.name == parameter.name.value]
+        if function is not None
+        else []
+    )
+    return any(callables.injection(file.project, file.model.name, each) is not None for each in found)
 
 
 # What to say
 
 
-def described(file: FileContext, operation: Operation) -> str:
-    """The operation in the user's own words, as the subject of a sentence."""
-    source = file.source(operation.node, 60)
-    if operation.method in ("__iter__", "__next__") and not isinstance(operation.node, cst.Call):
-        return f"Iterating over `{source}`"
-    return f"Leaving `with {source}`" if operation.method == "__exit__" else f"`{source}`"
+def way(file: FileContext, descent: Descent) -> list[Step]:
+    """The calls from a descent to the operation that waits, a step each."""
+    edge = descent.edge
+    return [*given_step(file, edge.through, edge.callee), *way_steps(file, edge.callee, descent.parameter)]
 
 
-def class_label(file: FileContext, operation: Operation) -> str:
-    """What the object is that the operation goes through in the end, as a person would say it."""
-    origin = operation.origin
-    expr = origin.binding.expr if origin.binding is not None else file.model.exprs.get(origin.node)
-    kind = file.kind_of(expr)
-    if not isinstance(kind, Instance) or not file.project.role(kind)[0]:
-        kind = operation.target
-    name = str(getattr(kind, "name", "object"))
-    library, last = name.partition(".")[0], re.split(r"[.:]", name)[-1]
-    return f"`{last}`" if operation.is_orm or ":" in name else f"{library} {last.lower()}"
+def way_steps(file: FileContext, name: str, parameter: str) -> list[Step]:
+    """The hops from a project function to the operation that waits, a step each."""
+    found: list[Step] = []
+    for hop in file.reach.way(name, parameter):
+        text = f"`{short(name)}` calls `{{}}`" if hop.callee else f"{hop.form} blocks: {hop.why}"
+        found += step(file, hop.where, text)
+        found += given_step(file, hop.through, hop.callee)
+        name = hop.callee
+    return found
+
+
+def given_step(file: FileContext, where: Where | None, callee: str) -> list[Step]:
+    """The place where a function on the way calls what it was given."""
+    return (
+        step(file, where, f"`{{}}` calls `{short(callee)}`, which was handed over")
+        if where is not None
+        else []
+    )
+
+
+def step(file: FileContext, where: Where, text: str) -> list[Step]:
+    """A place in words, `text` with a hole for what stands there; nothing where it is not known."""
+    place = file.reach.places.get(where)
+    if place is None:
+        return []
+    return [Step(place.path, Position(place.row, place.column), text.replace("{}", place.text))]
+
+
+def short(name: str) -> str:
+    """A project function as its author would call it: the class and the method, or the function."""
+    qualname = name.partition("@")[0].rpartition(":")[2].rpartition("<locals>.")[2]
+    return "a lambda" if qualname.startswith("<lambda>") else qualname
 
 
 def steps(file: FileContext, stall: Stall) -> list[Step]:
     """Where the object comes from, then every later operation on it in the function."""
+    assert stall.origin is not None
     found = []
     binding, node = stall.origin.binding, stall.origin.node
     if isinstance(node, cst.Param):
@@ -146,39 +235,34 @@ def steps(file: FileContext, stall: Stall) -> list[Step]:
     elif isinstance(node, cst.Call) and node is not stall.first.node:
         name = f"`{binding.name}`" if binding is not None else f"the {class_label(file, stall.first)}"
         found.append(file.step(node, f"{name} is made here"))
-    seen = {file.span(stall.first.node)[0].row}
-    for each in stall.operations[1:]:
-        row = file.span(each.node)[0].row
+    return [*found, *others(file, stall, stall.first.node)]
+
+
+def others(file: FileContext, stall: Stall, told: cst.CSTNode) -> list[Step]:
+    """The other lines of the function that block for the same cause."""
+    seen = {file.span(told)[0].row}
+    found = []
+    places = [(each.node, described(file, each)) for each in stall.operations]
+    places += [(each.node, f"`{file.source(each.node, 60)}`") for each in stall.descents]
+    for node, text in sorted(places, key=lambda each: file.span(each[0])):
+        row = file.span(node)[0].row
         if row not in seen:
             seen.add(row)
-            found.append(file.step(each.node, f"{described(file, each)} blocks too"))
+            found.append(file.step(node, f"{text} blocks too"))
     return found
 
 
-def is_startup(file: FileContext, scope: Scope) -> bool:
+def is_startup(file: FileContext, function: Scope) -> bool:
     """Whether a function runs when the application starts or stops, while nothing is served."""
-    node = scope.node
-    if not isinstance(node, cst.FunctionDef):
-        return False
-    for decorator in node.decorators:
-        target = decorator.decorator
-        if getattr(file.kind(target), "name", "") == "contextlib.asynccontextmanager":
-            parameters = node.params.params
-            return bool(parameters) and "app" in parameters[0].name.value
-        if isinstance(target, cst.Call) and isinstance(target.func, cst.Attribute):
-            event = file.kind(target.args[0].value) if target.args else None
-            if target.func.attr.value == "on_event" and getattr(event, "value", "") in (
-                "startup",
-                "shutdown",
-            ):
-                return True
-    return False
+    return file.reach.contexts.get(full_name(file, function)) == "startup"
 
 
 def could_be_plain(file: FileContext, scope: Scope) -> bool:
     """Whether it is a route of a web framework that awaits nothing, and so may be a plain `def`."""
     node = scope.node
     if not isinstance(node, cst.FunctionDef) or not any(is_route(each.decorator) for each in node.decorators):
+        return False
+    if full_name(file, scope) in file.reach.called:
         return False
     waits = [*file.model.nodes.get(cst.Await, ())]
     waits += [each for each in file.model.nodes.get(cst.With, ()) if getattr(each, "asynchronous", None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.rules.loop.stalls import Stall, imports, is_startup, remedy, stalls, steps
+from asyncdb_lint.rules.loop.stalls import Stall, direct_stalls, imports, is_startup, remedy, steps
 
 
 class SyncEngineInAsync(Rule):
@@ -58,15 +58,14 @@ class SyncEngineInAsync(Rule):
     name = "sync-engine-in-async"
     severity = Severity.ERROR
     holds_for = {"sqlalchemy": ">=1.4"}
-    requires = (b"async def",)
 
     def finish(self) -> None:
-        for stall in stalls(self.file):
-            if self.file.blocking.is_factory(stall.origin):
+        for stall in direct_stalls(self.file):
+            if self.file.blocking.is_factory(stall.first.origin):
                 self.report_stall(stall)
 
     def report_stall(self, stall: Stall) -> None:
-        made = stall.origin.node
+        made = stall.first.origin.node
         role = self.file.role(made)[0]
         what = "engine" if role == "engine" else "session factory"
         uses = [

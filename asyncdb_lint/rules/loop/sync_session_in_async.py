@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.rules.loop.stalls import (
-    Stall,
-    class_label,
-    described,
-    imports,
-    is_startup,
-    remedy,
-    stalls,
-    steps,
-)  # fmt: skip
+from asyncdb_lint.rules.loop.stalls import Stall, direct_stalls, imports, is_startup, remedy, steps
+from asyncdb_lint.semantics.blocking import class_label, described
 
 
 class SyncSessionInAsync(Rule):
@@ -82,11 +74,10 @@ class SyncSessionInAsync(Rule):
     name = "sync-session-in-async"
     severity = Severity.ERROR
     holds_for = {"sqlalchemy": ">=1.4"}
-    requires = (b"async def",)
 
     def finish(self) -> None:
-        for stall in stalls(self.file):
-            if stall.first.is_orm and not self.file.blocking.is_factory(stall.origin):
+        for stall in direct_stalls(self.file):
+            if stall.first.is_orm and not self.file.blocking.is_factory(stall.first.origin):
                 self.report_stall(stall)
 
     def report_stall(self, stall: Stall) -> None:

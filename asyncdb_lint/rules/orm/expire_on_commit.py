@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from asyncdb_lint.call_edit import with_keyword
-from asyncdb_lint.file_context import Repair, names_test
+from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Instance
+from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.origins import Origin, factories, makes_async_factory, origins
 
 if TYPE_CHECKING:

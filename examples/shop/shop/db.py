@@ -1,12 +1,12 @@
 """Engines and sessions. Modules that need a session take it from here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from fastapi import Depends
 from sqlalchemy import QueuePool, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from shop.config import DATABASE_URL, ENVIRONMENT, ORDERS_URL, REPLICA_URL, WAREHOUSE_URL
 
@@ -36,4 +36,11 @@ async def get_session() -> AsyncIterator[AsyncSession]:
     yield session
 
 
+def get_sync_session() -> Iterator[Session]:
+    """The same for queries that nobody has made asynchronous yet."""
+    with SyncSession() as session:
+        yield session
+
+
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
+SyncSessionDep = Annotated[Session, Depends(get_sync_session)]

@@ -39,6 +39,19 @@ async def stock_levels() -> dict[str, int]:
     return await asyncio.get_running_loop().run_in_executor(None, load_stock_levels)
 
 
+def bestsellers(limit: int) -> list[str]:
+    """What is bought most."""
+    query = (
+        select(Product.name)
+        .join(OrderLine, OrderLine.product_id == Product.id)
+        .group_by(Product.name)
+        .order_by(func.sum(OrderLine.quantity).desc())
+        .limit(limit)
+    )
+    with SyncSession() as session:
+        return list(session.scalars(query))
+
+
 def write_csv(session: AsyncSession, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     orders = session.sync_session.scalars(select(Order).order_by(Order.id))

@@ -1,8 +1,10 @@
 """Reports over HTTP."""
 
 from fastapi import APIRouter
+from sqlalchemy import func, select
 
 from shop.db import SessionDep
+from shop.models import Order
 from shop.services import reports
 
 router = APIRouter(prefix="/reports", tags=["reports"])
@@ -16,6 +18,16 @@ async def revenue(session: SessionDep, year: int) -> dict[int, int]:
 @router.get("/stock")
 async def stock() -> dict[str, int]:
     return await reports.stock_levels()
+
+
+@router.get("/bestsellers")
+async def bestsellers(session: SessionDep, limit: int = 10) -> list[str]:
+    return await reports.bestsellers(session, limit)
+
+
+@router.get("/open")
+async def open_orders(session: SessionDep) -> int:
+    return await session.scalar(select(func.count()).where(Order.status == "open")) or 0
 
 
 @router.post("/orders")

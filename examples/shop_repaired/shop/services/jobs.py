@@ -42,8 +42,9 @@ async def import_catalogue(path: Path) -> int:
 
 
 async def night(catalogue: Path) -> None:
-    print(f"{await import_catalogue(catalogue)} products imported")
-    for order in await forgotten_orders():
+    imported, orders = await asyncio.gather(import_catalogue(catalogue), forgotten_orders())
+    print(f"{imported} products imported")
+    for order in orders:
         print(f"order {order} waits for its money")
 
 

@@ -37,6 +37,18 @@ async def stock_levels() -> dict[str, int]:
         return dict(rows.all())
 
 
+async def bestsellers(session: AsyncSession, limit: int) -> list[str]:
+    """What is bought most."""
+    query = (
+        select(Product.name)
+        .join(OrderLine, OrderLine.product_id == Product.id)
+        .group_by(Product.name)
+        .order_by(func.sum(OrderLine.quantity).desc())
+        .limit(limit)
+    )
+    return list(await session.scalars(query))
+
+
 def write_csv(rows: Sequence[Row[tuple[int, str, str]]], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", newline="") as file:

@@ -1,0 +1,95 @@
+"""Parse and link, round by round: what can matter is parsed, and what that shows to matter is parsed next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asyncdb_lint.screen import Screen
+from asyncdb_lint.semantics.callgraph import CallGraph, Reach
+from asyncdb_lint.semantics.carriers import Carriers
+from asyncdb_lint.semantics.project import Project
+from asyncdb_lint.semantics.summary import ModuleSummary
+from asyncdb_lint.semantics.trace import ModuleTrace
+from asyncdb_lint.workers import Workers
+
+ROUNDS = 12  # real projects settle in three to six: a round for each step of the longest chain across files
+
+
+class Linking:
+    """The part of a project that is parsed so far, and what it says together."""
+
+    def __init__(self, crew: Workers, screen: Screen, project: Project) -> None:
+        self.crew, self.screen, self.project = crew, screen, project
+        self.modules = set(project.index.paths)
+        self.done: set[str] = set()
+        self.summaries: dict[str, ModuleSummary] = {}
+        self.graph = CallGraph(project)
+        self.carriers = Carriers(project)
+        self.carried: dict[str, frozenset[str]] = {}
+        self.traces: dict[str, ModuleTrace] = {}
+        self.waiting: set[str] = set()
+        self.unknown: dict[str, frozenset[str]] = {}
+        self.reach = Reach()
+
+    def rounds(self, batch: set[str]) -> Iterator[set[str]]:
+        """Parse a batch, then whoever can name what it carries or what waits in it, until nobody new can."""
+        for _ in range(ROUNDS):
+            batch = (batch & self.modules) - self.done
+            if not batch:
+                break
+            self.done |= batch
+            fresh = self.crew.parse(sorted(batch))
+            self.summaries.update((summary.name, summary) for summary in fresh)
+            self.project.add(fresh)
+            self.crew.link(fresh)
+            wanted = self.trace(batch)
+            yield batch
+            batch = wanted | self.who_names(batch) | self.project.wanted
+            self.project.wanted.clear()
+        self.tell()
+
+    def trace(self, batch: set[str]) -> set[str]:
+        """Trace fresh modules, and again those that could not see them before; gives what they want parsed."""
+        traces = self.crew.trace(sorted(self.affected(batch) & self.summaries.keys()))
+        self.graph.add(traces)
+        self.traces.update((trace.module, trace) for trace in traces)
+        self.reach = self.graph.solve()
+        return {name for trace in traces for name in trace.wanted}
+
+    def affected(self, batch: set[str]) -> set[str]:
+        """The modules whose trace says something else now that `batch` is parsed."""
+        fresh = [
+            f"{name}:{qualname}"
+            for name in batch & self.summaries.keys()
+            for qualname in self.summaries[name].classes
+        ]
+        bases = {base for name in fresh for base in self.project.mro(name)[1:]}
+        bases.update(base for name in fresh for base in self.project.hierarchy.protocols_of(name))
+        return batch | {
+            name
+            for name, trace in self.traces.items()
+            if not batch.isdisjoint(trace.missing) or not bases.isdisjoint(trace.dispatched)
+        }
+
+    def who_names(self, batch: set[str]) -> set[str]:
+        """The unparsed modules that can name what parsed ones have come to carry."""
+        waiting = self.graph.waiting(self.reach)
+        news = {name.partition(":")[0] for name in waiting - self.waiting}
+        self.waiting = waiting
+        self.carriers.classes.clear()
+        self.carriers.reaching = waiting
+        fresh: dict[str, frozenset[str]] = {}
+        for name, summary in self.summaries.items():
+            if name not in batch and name not in news and batch.isdisjoint(self.unknown[name]):
+                continue
+            self.project.missing.clear()
+            names = frozenset(self.carriers.names(summary))
+            self.unknown[name] = frozenset(self.project.missing)
+            if names - self.carried.get(name, frozenset()):
+                self.carried[name] = fresh[name] = names
+        return self.screen.who_names(fresh, self.modules - self.done)
+
+    def tell(self) -> None:
+        """Let the workers know what the graph says, with the places that its chains may show."""
+        self.reach.places = dict(self.crew.locate(sorted(self.graph.shown(self.reach))))
+        self.crew.know(self.reach)
