@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asyncdb_lint.file_context import FileContext
+from asyncdb_lint.finding import in_order
 from asyncdb_lint.rules import all_rules
 from asyncdb_lint.suppress import settle
 from asyncdb_lint.worker import Checked
@@ -38,7 +39,7 @@ def check(context: FileContext, content: bytes, task: Task) -> Checked:
         except Exception as error:
             crashes.append(crash(f"{rule_class.code} on {model.path}", error))
     settled = settle(context.findings, model.module, content.decode(), model.path, task.codes)
-    return Checked(model.name, sorted(settled.findings), settled.suppressed, sorted(project.wanted), crashes)
+    return Checked(model.name, in_order(settled.findings), settled.suppressed, sorted(project.wanted), crashes)
 
 
 def crash(where: str, error: Exception) -> str:

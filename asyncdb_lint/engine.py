@@ -18,7 +18,7 @@ from asyncdb_lint import workers
 from asyncdb_lint.codes import enabled_codes, expand
 from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import discover, project_files, project_root
-from asyncdb_lint.finding import Finding, Outcome
+from asyncdb_lint.finding import Finding, Outcome, in_order
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_version
@@ -91,7 +91,7 @@ def inspect(
             if linked.task.paths[checked.module] in linked.given:
                 outcome.suppressed += checked.suppressed
             outcome.crashes += checked.crashes
-    outcome.findings = sorted(set(without_ignored(outcome.findings, settings, base)))
+    outcome.findings = in_order(without_ignored(outcome.findings, settings, base))
     return outcome, projects
 
 

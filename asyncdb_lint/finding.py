@@ -6,6 +6,7 @@ Positions are 1-based, columns count characters (code points), ends are exclusiv
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 import msgspec
 
@@ -56,7 +57,7 @@ class Fix(msgspec.Struct, frozen=True, order=True):
     edits: tuple[Edit, ...]
 
 
-class Finding(msgspec.Struct, frozen=True, order=True):
+class Finding(msgspec.Struct, frozen=True):
     """One thing that is wrong, where, why, and what to do.
 
     `filename` is absolute and POSIX-like; reports make it relative. `message` is one line without full stop that
@@ -77,6 +78,16 @@ class Finding(msgspec.Struct, frozen=True, order=True):
     help: str = ""
     chain: tuple[Step, ...] = ()
     fix: Fix | None = None
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """What findings are sorted by; a fix cannot be compared with none."""
+        return self.filename, self.location, self.end_location, self.code, self.message, self.chain
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings by place, each once."""
+    return sorted(set(findings), key=lambda finding: finding.order)
 
 
 class Outcome(msgspec.Struct):

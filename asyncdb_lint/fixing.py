@@ -92,7 +92,7 @@ def apply(text: str, findings: Iterable[Finding]) -> Applied:
     lines = Lines(text)
     taken: list[Change] = []
     applied, skipped = [], []
-    for finding in sorted(findings, key=lambda finding: (finding.location, finding.code, finding)):
+    for finding in sorted(findings, key=lambda finding: (finding.location, finding.code, finding.order)):
         try:
             changes = changes_of(finding, lines)
         except ValueError:

@@ -10,7 +10,7 @@ import libcst as cst
 from asyncdb_lint.checking import can_fire, visits
 from asyncdb_lint.config import Settings
 from asyncdb_lint.file_context import FileContext
-from asyncdb_lint.finding import Finding
+from asyncdb_lint.finding import Finding, in_order
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.rules import all_rules
 from asyncdb_lint.semantics.builder import build
@@ -63,4 +63,4 @@ def lint(
                     getattr(rule, f"visit_{name}")(node)
             rule.finish()
         findings += context.findings
-    return sorted(findings)
+    return in_order(findings)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Severity
+from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Severity, in_order
 from asyncdb_lint.fixing import apply, edits_for, repair, unified_diff
 from asyncdb_lint.source import Lines
 
@@ -397,7 +397,7 @@ def test_untouched_bytes_stay_and_applied_fixes_are_apart(
 
     assert expected == result.text
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(changes))
-    assert sorted(findings) == sorted(result.applied + result.skipped)
+    assert in_order(findings) == in_order(result.applied + result.skipped)
     assert result == apply(text, findings[::-1])
 
 

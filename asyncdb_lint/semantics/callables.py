@@ -386,7 +386,7 @@ def fixture(project: Project, module: str, summary: FunctionSummary, name: str) 
     for home in dict.fromkeys([module, *above]):
         if home not in project.modules:
             if home in project.index.paths:  # a conftest is short, and nothing else says what a test is given
-                project.wanted.add(home)
+                project.want(home)
             continue
         for source in (home, *plugins(project, home)):
             provider = provided(project, source, name)
@@ -409,7 +409,7 @@ def plugins(project: Project, module: str) -> list[str]:
 def provided(project: Project, module: str, name: str) -> Function | None:
     """The fixture that a module defines or imports under `name`."""
     if module not in project.modules:
-        project.wanted.add(module)
+        project.want(module)
         return None
     qualname = project.modules[module].fixtures.get(name)
     if qualname is not None:

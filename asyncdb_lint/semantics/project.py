@@ -95,6 +95,11 @@ class Project:
         self.missing, self.asked_again = self.missing | before, outer
         return kind
 
+    def want(self, module: str) -> None:
+        """Note that an answer goes without a module that is worth parsing."""
+        self.missing.add(module)
+        self.wanted.add(module)
+
     def role(self, kind: Kind) -> tuple[str, str]:
         """What an object is to databases and in which mode: ("session", "async"); ("", "") for anything else."""
         if isinstance(kind, Instance):
@@ -296,7 +301,11 @@ class Project:
     def rebound(self, module: str) -> Kind | None:
         """What a package's `__init__` puts in a submodule's place (`from .get_engine import get_engine`)."""
         package, _, name = module.rpartition(".")
-        summary = self.modules.get(package) if package in self.index.packages else None
+        if package not in self.index.packages:
+            return None
+        summary = self.modules.get(package)
+        if summary is None:
+            self.missing.add(package)
         kind = self.named(package, name) if summary is not None and name in summary.names else None
         return None if isinstance(kind, (Module, Unknown)) else kind
 
