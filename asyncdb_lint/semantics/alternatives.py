@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.kinds import Class, Instance, Kind, known
+from asyncdb_lint.semantics.kinds import Class, Instance, Kind, OneOf, known
 
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.project import Project
@@ -19,6 +19,8 @@ def alternatives(project: Project, module: str, expr: ex.Node | None, depth: int
     if expr is None or not depth:
         return []
     kind = project.kind(module, expr)
+    if isinstance(kind, OneOf):
+        return list(kind.options)
     if known(kind):
         return [kind] if isinstance(kind, (Instance, Class)) else []
     parts = [(home, each) for home, part in pieces(project, module, expr) for each in unfold(part)]

@@ -13,6 +13,12 @@ class Unknown(Kind, frozen=True):
     """Anything that could not be told, or does not matter."""
 
 
+class OneOf(Unknown, frozen=True):
+    """One of several objects, nobody knows which: only a method that no other has tells it."""
+
+    options: tuple[Kind, ...]
+
+
 class Constant(Kind, frozen=True):
     """A literal: text, number, boolean or None."""
 

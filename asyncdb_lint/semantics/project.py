@@ -21,6 +21,7 @@ from asyncdb_lint.semantics.kinds import (
     Instance,
     Kind,
     Module,
+    OneOf,
     Sequence,
     Text,
     Unknown,
@@ -31,6 +32,7 @@ from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.returns import instantiate
 from asyncdb_lint.semantics.summary import ClassSummary, FunctionSummary, ModuleSummary
 
+MOST_OPTIONS = 4
 DEPTH = 60  # nested evaluation beyond this is nobody's real code
 
 
@@ -258,13 +260,16 @@ class Project:
         found = without_registries(found)
         if len(found) == 1:
             return found[0]
-        names = {kind.name for kind in found if isinstance(kind, Instance)}
-        if len(names) == 1 and all(isinstance(kind, Instance) for kind in found):
-            arguments = {kind.arguments for kind in found if isinstance(kind, Instance)}
-            return Instance(
-                names.pop(), arguments.pop() if len(arguments) == 1 else (), declared=any_declared(found)
-            )
-        return UNKNOWN
+        instances = [kind for kind in found if isinstance(kind, Instance)]
+        if len(instances) != len(found):
+            return UNKNOWN
+        names = {kind.name for kind in instances}
+        if len(names) > 1:
+            return OneOf(tuple(found)) if len(found) <= MOST_OPTIONS else UNKNOWN
+        arguments = {kind.arguments for kind in instances}
+        return Instance(
+            names.pop(), arguments.pop() if len(arguments) == 1 else (), declared=any_declared(found)
+        )
 
     def joined(self, module: str, parts: tuple[ex.Node, ...]) -> Kind:
         """A text from its parts: `+` of anything else than text says nothing."""
@@ -379,6 +384,9 @@ class Project:
                 return self.resolve(f"{module}.{name}", module)
             case Instance() | Class():
                 return self.class_attribute(value, name)
+            case OneOf(options):
+                having = [each for each in options if not self.lacks(each, name)]
+                return self.attribute(having[0], name) if len(having) == 1 else UNKNOWN
             case Function(function) if f"{function}.{name}" in self.declared.names:
                 return Function(f"{function}.{name}")
             case Function(function, None) if ":" not in function:  # a dotted name that nobody knows goes on
@@ -415,6 +423,13 @@ class Project:
         if isinstance(value, Instance) and ":" not in value.name and value.name not in self.knowledge.classes:
             return Function(f"{value.name}.{name}", value)
         return UNKNOWN
+
+    def lacks(self, kind: Kind, name: str) -> bool:
+        """Whether objects of a library class are known to have no such attribute."""
+        if not isinstance(kind, Instance):
+            return False
+        line = [self.knowledge.classes.get(each) for each in self.mro(kind.name)]
+        return all(info is not None and not info.partial and name not in info.members for info in line)
 
     def class_value(self, module: ModuleSummary, summary: ClassSummary, name: str) -> Kind | None:
         """What all assignments to a class's attribute agree on."""
