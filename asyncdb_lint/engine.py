@@ -194,7 +194,7 @@ def check_project(
         for batch in linking.rounds(seeds):
             if progress is not None:
                 progress(len(batch), len(paths))
-        checked = check_all(crew, sorted(linking.done), linking)
+        checked = check_all(crew, sorted(linking.around(targets)), linking)
     return Linked(task, linking, checked, frozenset(given))
 
 

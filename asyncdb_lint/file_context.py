@@ -7,10 +7,10 @@ import functools
 from typing import TYPE_CHECKING
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from asyncdb_lint.finding import Finding, Fix, Position, Step
 from asyncdb_lint.fixing import edits_for
+from asyncdb_lint.positions import Positions
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.blocking import Blocking
 from asyncdb_lint.semantics.callgraph import Reach
@@ -23,8 +23,6 @@ from asyncdb_lint.semantics.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from libcst.metadata import CodeRange
 
     from asyncdb_lint.config import Settings
     from asyncdb_lint.finding import Applicability, Severity
@@ -159,9 +157,9 @@ class FileContext:
     # Positions: rendering the file is dear, so only files with findings pay for it.
 
     @functools.cached_property
-    def positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+    def positions(self) -> Positions:
         """Where each node stands."""
-        return MetadataWrapper(self.model.module, unsafe_skip_copy=True).resolve(PositionProvider)
+        return Positions(self.model.module)
 
     def span(self, node: cst.CSTNode) -> tuple[Position, Position]:
         """Start and end of a node."""

@@ -10,7 +10,7 @@ import bisect
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -20,7 +20,8 @@ from asyncdb_lint.source import Lines
 
 if TYPE_CHECKING:
     import libcst as cst
-    from libcst.metadata import CodeRange
+
+    from asyncdb_lint.positions import Positions
 
 MAX_ROUNDS = 10
 
@@ -60,13 +61,13 @@ def edits_for(
     replacements: Sequence[tuple[cst.CSTNode, cst.CSTNode | None]],
     add_imports: Sequence[tuple[str, str | None, str | None]] = (),
     remove_unused: Sequence[tuple[str, str]] = (),
-    positions: Mapping[cst.CSTNode, CodeRange] | None = None,
+    positions: Positions | None = None,
 ) -> tuple[Edit, ...]:
     """A repair as edits, in the order of their places.
 
     `replacements` pairs nodes of `module` with what stands there afterwards (None: nothing). `add_imports`
     are (module, name or None, alias or None), `remove_unused` (module, name; "" for `import module`): they go
-    when nothing else in the file names them. `positions` is what libcst's `PositionProvider` says of it.
+    when nothing else in the file names them. `positions` are those of its nodes, where they are known already.
     Raises `ValueError` for a node that is not in the module or cannot be removed.
     """
     from asyncdb_lint.imports_edit import import_changes

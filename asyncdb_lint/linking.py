@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import collections
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics.callgraph import CallGraph, Reach
@@ -89,7 +90,30 @@ class Linking:
                 self.carried[name] = fresh[name] = names
         return self.screen.who_names(fresh, self.modules - self.done)
 
+    def around(self, targets: Collection[str]) -> set[str]:
+        """The parsed modules whose findings can concern `targets`: these, who imports them, and what they import."""
+        imports: dict[str, set[str]] = collections.defaultdict(set)
+        importers: dict[str, set[str]] = collections.defaultdict(set)
+        for name, summary in self.summaries.items():
+            for dotted in summary.imports:
+                home = self.screen.located(dotted, name)
+                if home is not None:
+                    imports[name].add(home)
+                    importers[home].add(name)
+        return (reached(targets, imports) | reached(targets, importers)) & self.done
+
     def tell(self) -> None:
         """Let the workers know what the graph says, with the places that its chains may show."""
         self.reach.places = dict(self.crew.locate(sorted(self.graph.shown(self.reach))))
         self.crew.know(self.reach)
+
+
+def reached(start: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
+    """Everything that can be reached from `start`, itself included."""
+    found, todo = set(start), list(start)
+    while todo:
+        for each in edges.get(todo.pop(), ()):
+            if each not in found:
+                found.add(each)
+                todo.append(each)
+    return found

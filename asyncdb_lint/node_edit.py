@@ -9,15 +9,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange
 from libcst.metadata.position_provider import PositionProvidingCodegenState
 
 from asyncdb_lint.finding import Position
 from asyncdb_lint.fixing import Change
+from asyncdb_lint.positions import Positions
 from asyncdb_lint.source import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _INDENT = re.compile(r"[ \t\f]*")
 
@@ -30,12 +31,12 @@ def _lines_of(module: cst.Module) -> Lines:
 class NodeEditor:
     """One module as text and tree, and where the nodes are in the text."""
 
-    def __init__(self, module: cst.Module, positions: Mapping[cst.CSTNode, CodeRange] | None = None) -> None:
+    def __init__(self, module: cst.Module, positions: Positions | None = None) -> None:
         self.module = module
         self.lines = _lines_of(module)
         self.text = self.lines.text
         if positions is None:
-            positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+            positions = Positions(module)
         self.positions = positions
 
     def offsets(self, node: cst.CSTNode) -> tuple[int, int]:

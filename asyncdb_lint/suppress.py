@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from asyncdb_lint import codes
 from asyncdb_lint.finding import Applicability, Edit, Finding, Fix, Position, Severity
+from asyncdb_lint.positions import Positions
 
 OURS = re.compile(r"#\s*asyncdb:\s*(?P<verb>ignore|skip-file)\b(?:\[(?P<codes>[^\]]*)\])?")
 NOQA = re.compile(r"#\s*noqa(?::\s?(?P<codes>[A-Za-z]+[0-9]+(?:[,\s]+[A-Za-z]+[0-9]+)*))?", re.IGNORECASE)
@@ -86,7 +86,7 @@ def comments_of(tree: cst.Module, lines: Sequence[str]) -> Iterator[Comment]:
     texts = {node.value for node in nodes}
     rows = [row for row, line in enumerate(lines, 1) if any(map(line.endswith, texts))]
     if len(rows) != len(nodes):  # a string holds the same text: rendering the file is dear, so only now
-        places = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
+        places = Positions(tree)
         rows = sorted(places[node].start.line for node in nodes)
     for row in rows:
         line = lines[row - 1]

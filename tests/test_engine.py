@@ -392,3 +392,12 @@ def test_a_crash_while_a_file_is_understood(crashing: Path, monkeypatch: pytest.
     assert [
         f"asyncdb-lint: internal error, please report it: reading {crashing / 'odd.py'}: IndexError: no such place"
     ] == done.stderr.splitlines()
+
+
+def test_a_fixture_that_gives_itself_ends(tmp_path: Path) -> None:
+    (tmp_path / "test_app.py").write_text(
+        "import pytest\nfrom sqlalchemy.orm import Session\n\n\n"
+        "@pytest.fixture\nasync def settings():\n    yield settings\n"
+    )
+
+    assert [] == engine.run([tmp_path], Settings(), jobs=1).crashes

@@ -32,6 +32,7 @@ class Carriers:
         self.project = project
         self.reaching: Collection[str] = ()
         self.classes: dict[str, bool] = {}
+        self.asking: set[Function] = set()
 
     def names(self, summary: ModuleSummary) -> set[str]:
         """The module-level names of a module that carry, and its pytest fixtures that do."""
@@ -61,13 +62,23 @@ class Carriers:
             case Function(name) if name in self.reaching or self.project.declared.carries(name):
                 return True
             case Function():
-                return self.carries(callables.result(self.project, kind))
+                return self.function_carries(kind)
             case Instance(name, arguments) | Class(name, arguments):
                 if any(self.carries(argument) for argument in arguments):
                     return True
                 return self.class_carries(name)
             case _:
                 return False
+
+    def function_carries(self, function: Function) -> bool:
+        """Whether calling a function gives what carries; one that gives itself adds nothing."""
+        if function in self.asking:
+            return False
+        self.asking.add(function)
+        try:
+            return self.carries(callables.result(self.project, function))
+        finally:
+            self.asking.discard(function)
 
     def class_carries(self, name: str) -> bool:
         """Whether objects of a class hold or hand out database objects."""
