@@ -39,7 +39,9 @@ def check(context: FileContext, content: bytes, task: Task) -> Checked:
         except Exception as error:
             crashes.append(crash(f"{rule_class.code} on {model.path}", error))
     settled = settle(context.findings, model.module, content.decode(), model.path, task.codes)
-    return Checked(model.name, in_order(settled.findings), settled.suppressed, sorted(project.wanted), crashes)
+    return Checked(
+        model.name, in_order(settled.findings), settled.suppressed, sorted(project.wanted), crashes
+    )
 
 
 def crash(where: str, error: Exception) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics.callgraph import CallGraph, Reach
 from asyncdb_lint.semantics.carriers import Carriers
+from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.semantics.summary import ModuleSummary
 from asyncdb_lint.semantics.trace import ModuleTrace
@@ -33,32 +34,47 @@ class Linking:
         self.reach = Reach()
 
     def rounds(self, batch: set[str]) -> Iterator[set[str]]:
-        """Parse a batch, then whoever can name what it carries or what waits in it, until nobody new can."""
+        """Parse a batch, then whoever can name what it carries or what waits in it, until nobody new can.
+
+        Modules that could not see what a later round parsed are traced again at the end, all at once.
+        """
+        stale: set[str] = set()
         for _ in range(ROUNDS):
             batch = (batch & self.modules) - self.done
-            if not batch:
+            if batch:
+                self.parse(batch)
+                stale |= self.affected(batch)
+                wanted = self.trace(batch)
+                yield batch
+            elif stale:
+                wanted = self.trace(stale)
+                stale = set()
+            else:
                 break
-            self.done |= batch
-            fresh = self.crew.parse(sorted(batch))
-            self.summaries.update((summary.name, summary) for summary in fresh)
-            self.project.add(fresh)
-            self.crew.link(fresh)
-            wanted = self.trace(batch)
-            yield batch
             batch = wanted | self.who_names(batch) | self.project.wanted
             self.project.wanted.clear()
         self.tell()
 
-    def trace(self, batch: set[str]) -> set[str]:
-        """Trace fresh modules, and again those that could not see them before; gives what they want parsed."""
-        traces = self.crew.trace(sorted(self.affected(batch) & self.summaries.keys()))
+    def parse(self, batch: set[str]) -> None:
+        """Parse a batch and link it, here and in the workers."""
+        self.done |= batch
+        # Whoever was first to answer: the order of modules must not depend on it.
+        fresh = sorted(self.crew.parse(sorted(batch)), key=lambda summary: summary.name)
+        self.summaries.update((summary.name, summary) for summary in fresh)
+        self.project.add(fresh)
+        self.crew.link(fresh)
+
+    def trace(self, modules: set[str]) -> set[str]:
+        """Trace modules and enter that into the graph; gives what they want parsed."""
+        traces = self.crew.trace(
+            sorted(name for name in modules & self.summaries.keys() if not names_test(name))
+        )
         self.graph.add(traces)
         self.traces.update((trace.module, trace) for trace in traces)
-        self.reach = self.graph.solve()
         return {name for trace in traces for name in trace.wanted}
 
     def affected(self, batch: set[str]) -> set[str]:
-        """The modules whose trace says something else now that `batch` is parsed."""
+        """The modules whose trace may say something else now that `batch` is parsed."""
         fresh = [
             f"{name}:{qualname}"
             for name in batch & self.summaries.keys()
@@ -66,7 +82,7 @@ class Linking:
         ]
         bases = {base for name in fresh for base in self.project.mro(name)[1:]}
         bases.update(base for name in fresh for base in self.project.hierarchy.protocols_of(name))
-        return batch | {
+        return {
             name
             for name, trace in self.traces.items()
             if not batch.isdisjoint(trace.missing) or not bases.isdisjoint(trace.dispatched)
@@ -74,7 +90,7 @@ class Linking:
 
     def who_names(self, batch: set[str]) -> set[str]:
         """The unparsed modules that can name what parsed ones have come to carry."""
-        waiting = self.graph.waiting(self.reach)
+        waiting = self.graph.waiting()
         news = {name.partition(":")[0] for name in waiting - self.waiting}
         self.waiting = waiting
         self.carriers.classes.clear()
@@ -92,6 +108,8 @@ class Linking:
 
     def around(self, targets: Collection[str]) -> set[str]:
         """The parsed modules whose findings can concern `targets`: these, who imports them, and what they import."""
+        if self.done <= set(targets):
+            return self.done
         imports: dict[str, set[str]] = collections.defaultdict(set)
         importers: dict[str, set[str]] = collections.defaultdict(set)
         for name, summary in self.summaries.items():
@@ -104,6 +122,7 @@ class Linking:
 
     def tell(self) -> None:
         """Let the workers know what the graph says, with the places that its chains may show."""
+        self.reach = self.graph.solve()
         self.reach.places = dict(self.crew.locate(sorted(self.graph.shown(self.reach))))
         self.crew.know(self.reach)
 

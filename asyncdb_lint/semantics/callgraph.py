@@ -7,6 +7,7 @@ the loop itself, and the finding is its own.
 from __future__ import annotations
 
 import collections
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -117,6 +118,7 @@ class CallGraph:
     def add(self, traces: Iterable[ModuleTrace]) -> None:
         """Enter or replace the traces of modules; tests call what they like."""
         self.traces.update((trace.module, trace) for trace in traces if not names_test(trace.module))
+        self.traces = dict(sorted(self.traces.items()))
 
     def functions(self) -> Iterator[tuple[str, str, FunctionTrace]]:
         """All traced functions: module, absolute name, trace."""
@@ -125,20 +127,11 @@ class CallGraph:
                 yield module, f"{module}:{name}", function
 
     def solve(self) -> Reach:
-        """Find the shortest ways to blocking operations."""
-        self.decorators: dict[str, tuple[str, ...] | None] = {}
-        self.by_name = {name: function for _, name, function in self.functions()}
-        self.asks_self = {
-            name
-            for name, function in self.by_name.items()
-            if any(site.on in ("self", "super") for site in function.sites)
-        }
-        self.calls = self.calls_of_given()
-        edges = list(self.edges())
-        hops = self.ways(edges)
-        leading = [edge for edge in edges if edge.callee in hops]
+        """Find the shortest ways to blocking operations, and who is on the loop at their beginning."""
+        edges = self.find_ways()
+        leading = [edge for edge in edges if edge.callee in self.hops]
         waiting = {edge.caller for edge in leading} | {
-            name for _, name, found in self.functions() if found.waits
+            name for name, found in self.by_name.items() if found.waits
         }
         contexts = {name: found for name in sorted(waiting) if (found := self.context(name)) is not None}
         lasting: dict[str, list[Edge]] = collections.defaultdict(list)
@@ -146,11 +139,33 @@ class CallGraph:
             if self.is_async(edge.caller) or contexts.get(edge.caller) in ON_LOOP:
                 lasting[edge.caller].append(edge)
         uses = self.uses()
-        reach = Reach(hops, dict(lasting), self.alone(uses), set(uses), contexts, handed=self.handed())
+        reach = Reach(self.hops, dict(lasting), self.alone(uses), set(uses), contexts, handed=self.handed())
         reach.engines = [(module, each) for module, trace in self.traces.items() for each in trace.engines]
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
         return reach
+
+    def waiting(self) -> set[str]:
+        """The functions that wait, those that run them, and the methods in whose place they may run."""
+        edges = self.find_ways()
+        waiting = {edge.caller for edge in edges if edge.callee in self.hops}
+        waiting |= {name for name, function in self.by_name.items() if function.waits} | self.hops.keys()
+        return waiting | {base for name in waiting for base in self.stood_for(name)}
+
+    def find_ways(self) -> list[Edge]:
+        """Work backwards from the operations; `hops` has the way of each function then."""
+        self.decorators: dict[str, tuple[str, ...] | None] = {}
+        self.by_name = {name: function for _, name, function in self.functions()}
+        self.asks_self = {
+            name
+            for name, function in self.by_name.items()
+            if any(site.on in ("self", "super") for site in function.sites)
+        }
+        self.may_wait = self.find_may_wait()
+        self.calls = self.calls_of_given()
+        edges = list(self.edges())
+        self.hops = self.ways(edges)
+        return edges
 
     def context(self, name: str) -> Context | None:
         """Where a framework runs a function, if one does."""
@@ -161,12 +176,6 @@ class CallGraph:
         function = self.by_name.get(name.partition("@")[0])
         return function is not None and function.is_async
 
-    def waiting(self, reach: Reach) -> set[str]:
-        """The functions that wait, and the coroutine functions whose loop would wait with them."""
-        stalled = {name for name, function in self.by_name.items() if function.waits}
-        waiting = stalled | reach.hops.keys() | reach.edges.keys()
-        return waiting | {base for name in waiting for base in self.stood_for(name)}
-
     def stood_for(self, name: str) -> Iterator[str]:
         """The methods of base classes and protocols in whose place a method may run."""
         cls, _, method = name.rpartition(".")
@@ -175,6 +184,32 @@ class CallGraph:
         for base in (*self.project.mro(cls)[1:], *self.project.hierarchy.protocols_of(cls)):
             if ":" in base:
                 yield f"{base}.{method}"
+
+    def find_may_wait(self) -> set[str]:
+        """More than all functions that can wait, found without a look at classes and at what is passed where."""
+        callers: dict[str, list[str]] = collections.defaultdict(list)
+        waiting: set[str] = set()
+        for _, name, function in self.functions():
+            if function.waits:
+                waiting.add(name)
+            for site in function.sites:
+                callers[site.callee].append(name)
+                if site.on == "declared":
+                    waiting.add(site.callee)
+                for passed in site.functions.values():
+                    for each in passed:
+                        callers[each] += (name, site.callee)
+        if any("<locals>" in name for name in waiting):  # it may be a decorator's wrapper
+            for module in self.project.modules.values():
+                decorated = (each for each in module.functions.values() if each.decorators)
+                waiting.update(f"{module.name}:{each.qualname}" for each in decorated)
+        todo = list(waiting)
+        while todo:
+            for caller in callers[todo.pop()]:
+                if caller not in waiting:
+                    waiting.add(caller)
+                    todo.append(caller)
+        return waiting
 
     # Edges
 
@@ -213,18 +248,25 @@ class CallGraph:
 
     def plain_edges(self) -> Iterator[Edge]:
         """What runs what, as the functions stand in the text."""
-        pools = self.pools()
+        calling = []
         for module, caller, function in self.functions():
             for site in function.sites:
                 yield from self.of_site(caller, site, (module, *site.node))
-            if function.is_async:
-                for node, owner, name in function.calls_given:
-                    if (owner, name) in function.offloads:
-                        continue  # called here or in a thread: it depends
-                    for callee in pools.get((f"{module}:{owner}", name), ()):
-                        yield Edge(caller, callee, (module, *node))
+            if function.is_async and function.calls_given:
+                calling.append((module, caller, function))
+        pools = self.pools() if calling else {}
+        for module, caller, function in calling:
+            for node, owner, name in function.calls_given:
+                if (owner, name) in function.offloads:
+                    continue  # called here or in a thread: it depends
+                for callee in sorted(pools.get((f"{module}:{owner}", name), ())):
+                    yield Edge(caller, callee, (module, *node))
 
     def of_site(self, caller: str, site: Site, where: Where) -> Iterator[Edge]:
+        if site.callee not in self.may_wait and self.may_wait.isdisjoint(
+            itertools.chain(*site.functions.values())
+        ):
+            return
         wrappers = self.wrappers(site.callee)
         if wrappers is not None and not self.is_async(site.callee):
             for callee in dict.fromkeys(self.on_class(site.callee, cls) for cls in site.classes) or (
@@ -252,17 +294,18 @@ class CallGraph:
             found[name][slot] = where
             todo.append((name, slot))
 
-        callers: dict[str, list[tuple[str, Site, str]]] = collections.defaultdict(list)
         for module, caller, function in self.functions():
-            for site in function.sites:
-                callers[site.callee].append((caller, site, module))
             for node, owner, name in function.calls_given:
                 note(caller, (f"{module}:{owner}", name), (module, *node))
+        callers: dict[str, list[tuple[str, Site]]] = collections.defaultdict(list)
+        for _, caller, function in self.functions() if todo else ():
+            for site in function.sites:
+                callers[site.callee].append((caller, site))
         while todo:
             name, (owner, parameter) = todo.pop()
             if self.is_async(name):
                 continue
-            for caller, site, _ in callers[name]:
+            for caller, site in callers[name]:
                 where = found[name][owner, parameter]
                 if owner != name:
                     note(caller, (owner, parameter), where)
