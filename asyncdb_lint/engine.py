@@ -25,6 +25,7 @@ from asyncdb_lint.project_version import pinned_versions, sqlalchemy_version
 from asyncdb_lint.rules import all_rules
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics import declared
+from asyncdb_lint.semantics.callables import PLUGINS
 from asyncdb_lint.semantics.contexts import GRAPHQL_SERVERS
 from asyncdb_lint.semantics.modules import ModuleIndex, module_name
 from asyncdb_lint.semantics.project import Project
@@ -179,9 +180,8 @@ def check_project(
     declarations = declared.declarations(settings)
     screen = Screen(load(task.sqlalchemy), index, contents, declarations.names())
     words = [word for rule in all_rules() if rule.code in task.codes for word in rule.seeds]
-    words += [
-        server.encode() for server in GRAPHQL_SERVERS
-    ]  # they say where resolvers run, and import no resolver
+    # Who serves GraphQL says where resolvers run and who names plugins what tests are given; neither imports them.
+    words += [word.encode() for word in (*GRAPHQL_SERVERS, PLUGINS)]
     seeds = {name for name in paths if screen.names_database(name) or screen.mentions(name, words)}
     seeds |= declared.seeds(index, declarations)
     seeds |= {

@@ -6,6 +6,7 @@ import collections
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from asyncdb_lint.screen import Screen
+from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics.callgraph import CallGraph, Reach
 from asyncdb_lint.semantics.carriers import Carriers
 from asyncdb_lint.semantics.modules import names_test
@@ -101,6 +102,8 @@ class Linking:
                 continue
             self.project.missing.clear()
             names = frozenset(self.carriers.names(summary))
+            if names_test(name):  # not traced; and a conftest is reached by no name but a parameter's
+                callables.fixtures(self.project, summary)
             self.unknown[name] = frozenset(self.project.missing)
             if names - self.carried.get(name, frozenset()):
                 self.carried[name] = fresh[name] = names

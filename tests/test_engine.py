@@ -52,6 +52,16 @@ from app.queries import first
 async def one(query):
     return first(query)
 """
+PLUGIN = """\
+import pytest_asyncio
+from app.db import SessionLocal
+
+
+@pytest_asyncio.fixture
+async def db():
+    async with SessionLocal() as session:
+        yield session
+"""
 ROUTE = """\
 from {module} import SessionLocal
 
@@ -217,6 +227,24 @@ def test_several_projects_in_one_run(tmp_path: Path) -> None:
         (tmp_path / name / "pyproject.toml").touch()
 
     assert [("ADB102", "blue/route.py", 6)] == found(tmp_path, "blue", "green") == found(tmp_path)
+
+
+def test_fixtures_of_a_conftest_that_only_names_its_plugins(tmp_path: Path) -> None:
+    test = "async def test_it(db):\n    await db.expunge_all()\n"
+    plugins = 'pytest_plugins = ["tests.databases"]\n'
+    tree(
+        tmp_path,
+        app__db=ASYNC_DB,
+        tests__conftest=plugins,
+        tests__databases=PLUGIN,
+        tests__unit__test_it=test,
+    )
+    package(tmp_path / "app", tmp_path / "tests", tmp_path / "tests/unit")
+    (tmp_path / "pyproject.toml").touch()
+    expected = [("ADB202", "tests/unit/test_it.py", 2)]
+
+    assert expected == found(tmp_path)
+    assert expected == found(tmp_path, "tests/unit/test_it.py")
 
 
 def test_excluded_files_hold_no_findings(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ TRANSPARENT = {
     "builtins.staticmethod", "builtins.classmethod", "tenacity.retry", "backoff.on_exception", "typing.final",
     "async_lru.alru_cache",
 }  # fmt: skip
+PLUGINS = "pytest_plugins"  # what a conftest lists its plugins in
 MIGRATION_CONNECTIONS = {"alembic.op.get_bind", "alembic.context.get_bind"}
 EVENT_LOOPS = {"asyncio.get_event_loop", "asyncio.get_running_loop", "asyncio.new_event_loop"}
 ROUTE_METHODS = {
@@ -378,8 +379,7 @@ def dependency(project: Project, module: str, expr: ex.Node) -> Kind | None:
 
 def fixture(project: Project, module: str, summary: FunctionSummary, name: str) -> Kind:
     """What a pytest fixture of the parameter's name gives, from this module or a conftest above it."""
-    last = summary.qualname.rpartition(".")[2]
-    if not last.startswith("test") and summary.qualname not in project.modules[module].fixtures.values():
+    if not is_given_fixtures(project.modules[module], summary):
         return UNKNOWN
     parts = module.split(".")[:-1]
     above = [".".join([*parts[:depth], "conftest"]) for depth in range(len(parts), -1, -1)]
@@ -396,11 +396,31 @@ def fixture(project: Project, module: str, summary: FunctionSummary, name: str) 
     return UNKNOWN
 
 
+def is_given_fixtures(module: ModuleSummary, function: FunctionSummary) -> bool:
+    """Whether pytest gives a function its arguments: a test, or a fixture itself."""
+    return (
+        function.qualname.rpartition(".")[2].startswith("test")
+        or function.qualname in module.fixtures.values()
+    )
+
+
+def fixtures(project: Project, module: ModuleSummary) -> dict[str, Kind]:
+    """What the parameters of a module's tests and fixtures are given, by their names."""
+    takers = {
+        each.name: function
+        for function in module.functions.values()
+        if is_given_fixtures(module, function)
+        for each in function.parameters
+        if each.annotation is None
+    }
+    return {name: fixture(project, module.name, function, name) for name, function in takers.items()}
+
+
 def plugins(project: Project, module: str) -> list[str]:
     """The project modules that a conftest's `pytest_plugins` names."""
-    if "pytest_plugins" not in project.modules[module].names:
+    if PLUGINS not in project.modules[module].names:
         return []
-    kind = project.named(module, "pytest_plugins")
+    kind = project.named(module, PLUGINS)
     listed = kind.items if isinstance(kind, Sequence) else (kind,)
     names = [each.value for each in listed if isinstance(each, Constant) and isinstance(each.value, str)]
     return [home for each in names if (home := project.index.locate(each, module)) is not None]

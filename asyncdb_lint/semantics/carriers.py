@@ -35,15 +35,19 @@ class Carriers:
         self.asking: set[Function] = set()
 
     def names(self, summary: ModuleSummary) -> set[str]:
-        """The module-level names of a module that carry, and its pytest fixtures that do."""
+        """The module-level names of a module that carry, and the pytest fixtures that it gives and that do."""
         found = set()
         for name in summary.names:
             kind = self.project.named(summary.name, name)
             if self.carries(kind) or self.carries(self.alias(summary, name, kind)):
                 found.add(name)
-        for name, qualname in summary.fixtures.items():
-            if self.carries(callables.result(self.project, Function(f"{summary.name}:{qualname}"))):
-                found.add(name)
+        for source in (summary.name, *callables.plugins(self.project, summary.name)):
+            if source not in self.project.modules:
+                self.project.want(source)
+                continue
+            for name, qualname in self.project.modules[source].fixtures.items():
+                if self.carries(callables.result(self.project, Function(f"{source}:{qualname}"))):
+                    found.add(name)
         return found
 
     def alias(self, summary: ModuleSummary, name: str, kind: Kind | None) -> Kind | None:
