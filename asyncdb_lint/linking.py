@@ -40,19 +40,21 @@ class Linking:
         Modules that could not see what a later round parsed are traced again at the end, all at once.
         """
         stale: set[str] = set()
+        news: set[str] = set()
         for _ in range(ROUNDS):
             batch = (batch & self.modules) - self.done
             if batch:
                 self.parse(batch)
                 stale |= self.affected(batch)
-                wanted = self.trace(batch)
+                wanted, news = self.trace(batch)
+                stale |= self.affected(news)
                 yield batch
             elif stale:
-                wanted = self.trace(stale)
-                stale = set()
+                wanted, news = self.trace(stale)
+                stale = self.affected(news)
             else:
                 break
-            batch = wanted | self.who_names(batch) | self.project.wanted
+            batch = wanted | self.who_names(batch | news) | self.project.wanted
             self.project.wanted.clear()
         self.tell()
 
@@ -65,17 +67,24 @@ class Linking:
         self.project.add(fresh)
         self.crew.link(fresh)
 
-    def trace(self, modules: set[str]) -> set[str]:
-        """Trace modules and enter that into the graph; gives what they want parsed."""
+    def trace(self, modules: set[str]) -> tuple[set[str], set[str]]:
+        """Trace modules and enter that into the graph; gives what they want parsed, and the parameters they tell of."""
         traces = self.crew.trace(
             sorted(name for name in modules & self.summaries.keys() if not names_test(name))
         )
         self.graph.add(traces)
+        before = [self.traces[trace.module].put for trace in traces if trace.module in self.traces]
         self.traces.update((trace.module, trace) for trace in traces)
-        return {name for trace in traces for name in trace.wanted}
+        news = self.graph.gather(
+            {name for put in (*before, *(trace.put for trace in traces)) for name in put}
+        )
+        if news:
+            self.project.learn(news)
+            self.crew.learn(news)
+        return {name for trace in traces for name in trace.wanted}, set(news)
 
     def affected(self, batch: set[str]) -> set[str]:
-        """The modules whose trace may say something else now that `batch` is parsed."""
+        """The modules whose trace may say something else now that `batch` is known: modules, or parameters."""
         fresh = [
             f"{name}:{qualname}"
             for name in batch & self.summaries.keys()
@@ -96,6 +105,10 @@ class Linking:
         self.waiting = waiting
         self.carriers.classes.clear()
         self.carriers.reaching = waiting
+        for trace in self.graph.traces.values():
+            for function, given in trace.put_unseen:
+                if self.carriers.carries(self.project.kind(trace.module, given)):
+                    self.project.insist(trace.module, function)
         fresh: dict[str, frozenset[str]] = {}
         for name, summary in self.summaries.items():
             if name not in batch and name not in news and batch.isdisjoint(self.unknown[name]):

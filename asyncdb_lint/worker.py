@@ -16,7 +16,7 @@ from asyncdb_lint.semantics.callgraph import Reach, Where
 from asyncdb_lint.semantics.declared import declarations
 from asyncdb_lint.semantics.model import Model
 from asyncdb_lint.semantics.modules import ModuleIndex
-from asyncdb_lint.semantics.project import Project
+from asyncdb_lint.semantics.project import Project, Put
 from asyncdb_lint.semantics.summary import ModuleSummary
 from asyncdb_lint.semantics.trace import ModuleTrace, Place
 
@@ -98,6 +98,10 @@ class Worker:
     def link(self, summaries: Sequence[ModuleSummary]) -> None:
         """Learn about more modules, those of other workers included."""
         self.project.add(summaries)
+
+    def learn(self, put: dict[str, Put]) -> None:
+        """Learn what calls put into parameters."""
+        self.project.learn(put)
 
     def trace(self, modules: Sequence[str]) -> list[ModuleTrace]:
         """What the functions of modules that this worker parsed do, as far as linked modules tell."""

@@ -15,11 +15,14 @@ from typing import Any, Protocol
 import msgspec
 
 from asyncdb_lint.semantics.callgraph import Reach, Where
+from asyncdb_lint.semantics.project import Put
 from asyncdb_lint.semantics.summary import ModuleSummary
 from asyncdb_lint.semantics.trace import ModuleTrace, Place
 from asyncdb_lint.worker import Checked, Task, Worker
 
-TOLD: dict[str, Any] = {"link": list[ModuleSummary], "know": Reach}
+TOLD: dict[str, Any] = {
+    "link": list[ModuleSummary], "learn": dict[str, Put], "know": Reach,
+}  # fmt: skip
 """What is sent to all workers alike, packed once; everything else is asked of one."""
 CHUNK = 150_000  # bytes of source handed out at a time: small enough to keep all cores busy to the end
 WORTH_A_PROCESS = 400_000  # below this much source, starting processes costs more than it saves
@@ -33,6 +36,9 @@ class Workers(Protocol):
 
     def link(self, summaries: Sequence[ModuleSummary]) -> None:
         """Tell everybody about summaries."""
+
+    def learn(self, put: dict[str, Put]) -> None:
+        """Tell everybody what calls put into parameters."""
 
     def trace(self, modules: Sequence[str]) -> list[ModuleTrace]:
         """What the functions of parsed modules call, and where they wait."""
@@ -113,6 +119,10 @@ class Processes:
     def link(self, summaries: Sequence[ModuleSummary]) -> None:
         """Send the summaries to every worker; packed once."""
         self.tell("link", msgspec.msgpack.encode(list(summaries)))
+
+    def learn(self, put: dict[str, Put]) -> None:
+        """Send it to every worker."""
+        self.tell("learn", msgspec.msgpack.encode(put))
 
     def know(self, reach: Reach) -> None:
         """Send what the graph says to every worker."""

@@ -44,9 +44,15 @@ def lint(
     project = Project(load(sqlalchemy), index, [model.summary for model in models], declarations(chosen))
     wanted = set(codes)
     findings: list[Finding] = []
-    contexts = [FileContext(model, project, chosen, versions or {}) for model in models]
     graph = CallGraph(project)
-    graph.add(context.tracing.summary() for context in contexts)
+    while True:  # until calls tell nothing new of what they are given
+        contexts = [FileContext(model, project, chosen, versions or {}) for model in models]
+        traces = [context.tracing.summary() for context in contexts]
+        graph.add(traces)
+        news = graph.gather({name for trace in traces for name in trace.put})
+        if not news:
+            break
+        project.learn(news)
     reach = graph.solve()
     by_name = {context.model.name: context for context in contexts}
     reach.places = {where: by_name[where[0]].place((where[1], where[2])) for where in graph.shown(reach)}

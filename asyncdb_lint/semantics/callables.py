@@ -323,7 +323,9 @@ def parameter(project: Project, module: str, qualname: str, name: str) -> Kind:
             return kind
     if each.default is not None and isinstance(kind := project.kind(module, each.default), Instance):
         return kind
-    return fixture(project, module, summary, name)
+    if is_given_fixtures(project.modules[module], summary):
+        return fixture(project, module, summary, name)
+    return project.put_in(f"{module}:{qualname}", name) if each.annotation is None else UNKNOWN
 
 
 def receiver(project: Project, module: str, summary: FunctionSummary) -> Kind:

@@ -18,12 +18,22 @@ from asyncdb_lint.semantics.contexts import Context, context
 from asyncdb_lint.semantics.engine_uses import engine_uses
 from asyncdb_lint.semantics.kinds import Class, Function
 from asyncdb_lint.semantics.modules import names_test
-from asyncdb_lint.semantics.trace import EngineMade, FunctionTrace, ModuleTrace, NodeRef, Place, Site
+from asyncdb_lint.semantics.trace import (
+    NOTHING_GIVEN,
+    EngineMade,
+    FunctionTrace,
+    Given,
+    ModuleTrace,
+    NodeRef,
+    Place,
+    Site,
+    slot,
+)  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from asyncdb_lint.semantics.project import Project
+    from asyncdb_lint.semantics.project import Project, Put
     from asyncdb_lint.semantics.summary import FunctionSummary, ModuleSummary
 
 Slot = tuple[str, str]
@@ -62,7 +72,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True):
     caller: str
     callee: str
     where: Where
-    given: dict[str, str] = {}
+    given: dict[str, Given] = {}
     through: Where | None = None
 
 
@@ -75,7 +85,7 @@ class Reach(msgspec.Struct):
     `contexts` says of functions that wait where a framework runs them;
     `handed` has the functions that coroutine functions hand to threads, with the modules that do; `places` says
     where hops stand. `engines` are all engines that are made, each with its module, and `engine_uses` the places where
-    a loop waits for one.
+    a loop waits for one. `put` are the parameters (`slot`) on which is waited, of which only calls tell what they are.
     """
 
     hops: dict[str, dict[str, Hop]] = {}
@@ -87,15 +97,17 @@ class Reach(msgspec.Struct):
     handed: dict[str, list[str]] = {}
     engines: list[tuple[str, EngineMade]] = []
     engine_uses: dict[str, list[Where]] = {}
+    put: set[str] = set()
 
-    def first(self, callee: str, given: Mapping[str, str]) -> str | None:
+    def first(self, callee: str, given: Mapping[str, Given]) -> str | None:
         """The parameter on whose object a call of `callee` waits: "" for an object of its own, None if it does not.
 
         An object that is handed over counts before one that the callee makes.
         """
         found = self.hops.get(callee, {})
         for parameter in found:
-            if parameter and given.get(parameter) != "async":
+            is_put = slot(callee.partition("@")[0], parameter) in self.put
+            if parameter and waits_on(given.get(parameter, NOTHING_GIVEN), is_put):
                 return parameter
         return "" if "" in found else None
 
@@ -120,6 +132,18 @@ class CallGraph:
         self.traces.update((trace.module, trace) for trace in traces if not names_test(trace.module))
         self.traces = dict(sorted(self.traces.items()))
 
+    def gather(self, slots: Collection[str]) -> dict[str, Put]:
+        """What calls put into some parameters; only those of which that is not known yet."""
+        found: dict[str, dict[tuple[str, ex.Node], None]] = {name: {} for name in slots}
+        for trace in self.traces.values() if slots else ():
+            for name in found.keys() & trace.put.keys():
+                found[name].update(dict.fromkeys((trace.module, expr) for expr in trace.put[name]))
+        telling = {
+            name: tuple(put) if any(expr != ex.OPAQUE for _, expr in put) else ()
+            for name, put in found.items()
+        }
+        return {name: put for name, put in telling.items() if put != self.project.put.get(name, ())}
+
     def functions(self) -> Iterator[tuple[str, str, FunctionTrace]]:
         """All traced functions: module, absolute name, trace."""
         for module, trace in self.traces.items():
@@ -140,6 +164,12 @@ class CallGraph:
                 lasting[edge.caller].append(edge)
         uses = self.uses()
         reach = Reach(self.hops, dict(lasting), self.alone(uses), set(uses), contexts, handed=self.handed())
+        reach.put = {
+            slot(name.partition("@")[0], parameter)
+            for name, found in self.hops.items()
+            for parameter in found
+            if parameter and self.is_put(name, parameter)
+        }
         reach.engines = [(module, each) for module, trace in self.traces.items() for each in trace.engines]
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
@@ -166,6 +196,10 @@ class CallGraph:
         edges = list(self.edges())
         self.hops = self.ways(edges)
         return edges
+
+    def is_put(self, function: str, parameter: str) -> bool:
+        """Whether only calls tell what a parameter is."""
+        return slot(function.partition("@")[0], parameter) in self.project.put
 
     def context(self, name: str) -> Context | None:
         """Where a framework runs a function, if one does."""
@@ -309,8 +343,8 @@ class CallGraph:
                 where = found[name][owner, parameter]
                 if owner != name:
                     note(caller, (owner, parameter), where)
-                elif (handed := site.given.get(parameter, "")).startswith("="):
-                    note(caller, (caller, handed[1:]), where)
+                elif own := site.given.get(parameter, NOTHING_GIVEN).own:
+                    note(caller, (caller, own), where)
         return found
 
     def pools(self) -> dict[Slot, set[str]]:
@@ -321,9 +355,9 @@ class CallGraph:
             for site in function.sites:
                 for name, passed in site.functions.items():
                     pools[site.callee, name] |= set(passed)
-                for name, told in site.given.items():
-                    if told.startswith("="):
-                        flows[caller, told[1:]].add((site.callee, name))
+                for name, given in site.given.items():
+                    if given.own:
+                        flows[caller, given.own].add((site.callee, name))
         for module in self.project.modules.values():
             if not names_test(module.name):
                 for summary in module.functions.values():
@@ -463,11 +497,10 @@ class CallGraph:
             if self.is_async(callee):
                 continue
             for edge in into[callee]:
-                told = edge.given.get(parameter, "") if parameter else ""
-                if told != "async":
-                    own = told[1:] if told.startswith("=") else ""
-                    hop = Hop(edge.where, callee, parameter, "", "", edge.through, told.partition(" ")[2])
-                    note(edge.caller, own, hop)
+                given = edge.given.get(parameter, NOTHING_GIVEN)
+                if not parameter or waits_on(given, self.is_put(callee, parameter)):
+                    hop = Hop(edge.where, callee, parameter, "", "", edge.through, given.engine)
+                    note(edge.caller, given.own, hop)
         return {name: found for name, found in hops.items() if not self.is_async(name)}
 
     # Who has a loop for itself
@@ -541,6 +574,11 @@ def is_first(module: ModuleSummary, function: FunctionSummary, returned: ex.Node
         and bool(function.parameters)
         and function.parameters[0].name == returned.name
     )
+
+
+def waits_on(given: Given, is_put: bool) -> bool:
+    """Whether an argument makes a function wait; where only other calls tell what the parameter is, it must say so."""
+    return given.mode == "sync" if is_put else given.mode != "async"
 
 
 def refs(where: Where) -> NodeRef:

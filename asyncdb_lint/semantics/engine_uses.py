@@ -19,7 +19,7 @@ from asyncdb_lint.semantics.kinds import Class, Function, Instance
 from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.origins import extras
 from asyncdb_lint.semantics.servers import APPLICATIONS
-from asyncdb_lint.semantics.trace import EngineMade
+from asyncdb_lint.semantics.trace import NOTHING_GIVEN, EngineMade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -204,12 +204,12 @@ def engine_uses(graph: CallGraph, reach: Reach) -> dict[str, list[Where]]:
             parameter = reach.first(edge.callee, edge.given)
             if parameter is None:
                 continue
-            told = edge.given.get(parameter, "")
-            if told.startswith("="):
-                engine = engine_behind(graph.project, module, ex.Param(name.partition(":")[2], told[1:]))
+            given = edge.given.get(parameter, NOTHING_GIVEN)
+            if given.own:
+                engine = engine_behind(graph.project, module, ex.Param(name.partition(":")[2], given.own))
             else:
                 way = reach.way(edge.callee, parameter)
-                engine = told.partition(" ")[2] or next((hop.engine for hop in way if hop.engine), "")
+                engine = given.engine or next((hop.engine for hop in way if hop.engine), "")
             if engine:
                 found[engine][edge.where] = None
     return {engine: sorted(places) for engine, places in found.items()}

@@ -6,7 +6,9 @@ other ways to the value say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
 
 from asyncdb_lint.knowledge import Knowledge, Member
 from asyncdb_lint.semantics import callables, containers
@@ -31,6 +33,10 @@ from asyncdb_lint.semantics.kinds import Iterator as Iterated
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.returns import instantiate
 from asyncdb_lint.semantics.summary import ClassSummary, FunctionSummary, ModuleSummary
+from asyncdb_lint.semantics.trace import slot
+
+Put = tuple[tuple[str, ex.Node], ...]
+"""What calls put into a parameter: module and expression; opaque for what nobody knows."""
 
 MOST_OPTIONS = 4
 DEPTH = 60  # nested evaluation beyond this is nobody's real code
@@ -50,7 +56,10 @@ class Project:
         self.index = index
         self.modules: dict[str, ModuleSummary] = {}
         self.missing: set[str] = set()
-        """Modules that answers went without, as nobody has parsed them."""
+        """Modules that answers went without, as nobody has parsed them; and parameters (`slot`) of which only their
+        calls tell, as more calls may turn up."""
+        self.put: dict[str, Put] = {}
+        """What calls put into parameters without annotation (by `slot`), as far as modules are traced."""
         self.wanted: set[str] = set()
         """Those of them that are worth parsing: a rule or a decorator insisted."""
         self.memory: dict[tuple[str, object], Kind | None] = {}
@@ -71,6 +80,11 @@ class Project:
         if self.declared.places:
             self.declared.link()
             self.forget()  # what was told while declared names were looked up went without them
+
+    def learn(self, put: Mapping[str, Put]) -> None:
+        """Take in what calls put into parameters."""
+        self.put.update(put)
+        self.forget()
 
     def forget(self) -> None:
         """Drop all that was told."""
@@ -93,9 +107,28 @@ class Project:
         before, outer = self.missing, self.asked_again
         self.missing, self.asked_again = set(), set() if outer is None else outer
         kind = self.kind(module, expr)
-        self.wanted |= self.missing
+        self.wanted |= self.missing & self.index.paths
         self.missing, self.asked_again = self.missing | before, outer
         return kind
+
+    def answer(self, module: str, expr: ex.Node) -> tuple[Kind, set[str]]:
+        """What an expression is, and what that answer went without."""
+        before, self.missing = self.missing, set()
+        kind, lacking = self.kind(module, expr), self.missing
+        self.missing = before | lacking
+        return kind, lacking
+
+    def put_in(self, function: str, parameter: str) -> Kind:
+        """What the calls of a function put into one of its parameters."""
+        name = slot(function, parameter)
+        self.missing.add(name)
+        kinds = [self.kind(module, expr) for module, expr in self.put.get(name, ())]
+        kind = self.join(kind for kind in kinds if known(kind))
+        if not isinstance(kind, Instance):
+            return UNKNOWN
+        if ":" in kind.name and UNKNOWN in kinds and not function.endswith(".__init__"):
+            return UNKNOWN  # a name of one of its methods says little; a constructor's objects are all used alike
+        return msgspec.structs.replace(kind, declared=True)
 
     def want(self, module: str) -> None:
         """Note that an answer goes without a module that is worth parsing."""

@@ -41,11 +41,23 @@ class EngineMade(msgspec.Struct, frozen=True, array_like=True):
     url: Node
 
 
+class Given(msgspec.Struct, frozen=True, array_like=True):
+    """What a call puts into a parameter: an object's mode ("sync", "async", "" for unknown or no database object), the
+    key of its engine where that can be told, and the caller's own parameter that it is, if it is one.
+    """
+
+    mode: str = ""
+    engine: str = ""
+    own: str = ""
+
+
+NOTHING_GIVEN = Given()
+
+
 class Site(msgspec.Struct, frozen=True, array_like=True):
     """A place where a function calls, reads, enters or iterates something that runs `callee` there and then.
 
-    `given` tells of the callee's parameters what is put in: "async" or "sync" objects ("sync key" where their
-    engine can be told), "=name" for the caller's own parameter of that name. `functions` are the project
+    `given` tells of the callee's parameters what is put in, `functions` are the project
     functions that are passed, by parameter. `awaits` is how the result of a coroutine function is used:
     "await", "run" (`asyncio.run`) or "other"; empty for others.
 
@@ -56,7 +68,7 @@ class Site(msgspec.Struct, frozen=True, array_like=True):
 
     node: NodeRef
     callee: str
-    given: dict[str, str] = {}
+    given: dict[str, Given] = {}
     functions: dict[str, tuple[str, ...]] = {}
     awaits: str = ""
     classes: tuple[str, ...] = ()
@@ -93,6 +105,9 @@ class ModuleTrace(msgspec.Struct, array_like=True):
 
     `missing` are modules that were not parsed and would have been asked, `dispatched` the classes on whose objects
     methods are called that subclasses may replace: when one of those turns up, the trace has to be made again.
+
+    `put` says what calls put into parameters that have no annotation (by `slot`), `put_unseen` what they put into
+    functions that nobody has parsed: the function and the object, of a project class.
     """
 
     module: str
@@ -101,6 +116,13 @@ class ModuleTrace(msgspec.Struct, array_like=True):
     missing: list[str] = []
     dispatched: list[str] = []
     engines: list[EngineMade] = []
+    put: dict[str, list[Node]] = {}
+    put_unseen: list[tuple[Node, Node]] = []
+
+
+def slot(function: str, parameter: str) -> str:
+    """A parameter by the absolute name of its function; never a module's name, beside which it may stand."""
+    return f"{function}({parameter})"
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -10,9 +11,19 @@ from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.alternatives import alternatives
 from asyncdb_lint.semantics.blocking import CONSUMERS, class_label, form, is_awaited
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, engine_behind, engine_made
-from asyncdb_lint.semantics.kinds import Class, Function, Instance, Kind, Unknown
+from asyncdb_lint.semantics.kinds import NONE, Class, Function, Instance, Kind, Unknown
 from asyncdb_lint.semantics.offload import LOOPS
-from asyncdb_lint.semantics.trace import EngineMade, FunctionTrace, ModuleTrace, NodeRef, Site, Target, Wait
+from asyncdb_lint.semantics.trace import (
+    EngineMade,
+    FunctionTrace,
+    Given,
+    ModuleTrace,
+    NodeRef,
+    Site,
+    Target,
+    Wait,
+    slot,
+)  # fmt: skip
 from asyncdb_lint.semantics.usage import fates
 
 if TYPE_CHECKING:
@@ -57,6 +68,8 @@ class Tracing:
         }
         self.dispatched: set[str] = set()
         self.engines: list[EngineMade] = []
+        self.put: dict[str, list[ex.Node]] = collections.defaultdict(list)
+        self.put_unseen: list[tuple[ex.Node, ex.Node]] = []
         self.numbers: dict[type[cst.CSTNode], dict[cst.CSTNode, int]] = {}
         self.note_waits()
         self.note_calls()
@@ -82,7 +95,11 @@ class Tracing:
             for scope, trace in self.functions.items()
             if trace != FunctionTrace(scope.is_async)
         }
-        return ModuleTrace(self.model.name, found, dispatched=sorted(self.dispatched), engines=self.engines)
+        return ModuleTrace(
+            self.model.name, found, dispatched=sorted(self.dispatched), engines=self.engines,
+            put={name: list(dict.fromkeys(put)) for name, put in self.put.items()},
+            put_unseen=list(dict.fromkeys(self.put_unseen)),
+        )  # fmt: skip
 
     def ref(self, node: cst.CSTNode) -> NodeRef:
         """A node by class and number."""
@@ -136,6 +153,7 @@ class Tracing:
             elif isinstance(kind, Unknown):
                 if self.hands_work_over(call):
                     self.project.insist(self.model.name, self.model.exprs.get(call.func))
+                self.note_put_unseen(call)
                 if isinstance(call.func, cst.Name):
                     self.note_given(call, call.func, function)
             for target in self.callees(call.func, kind):
@@ -261,6 +279,8 @@ class Tracing:
         callee, classes, on = target
         found = self.project.function(callee)
         summary = found[1] if found is not None else None
+        if summary is not None:
+            self.note_put(callee, summary, args, bound)
         if summary is not None and summary.is_async:
             if not summary.is_generator:
                 given, functions = self.arguments(summary, args, bound)
@@ -309,9 +329,9 @@ class Tracing:
 
     def arguments(
         self, summary: FunctionSummary, args: Iterable[cst.Arg], bound: bool
-    ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    ) -> tuple[dict[str, Given], dict[str, tuple[str, ...]]]:
         """What a call puts into the parameters of a function: objects by mode, own parameters, functions."""
-        given: dict[str, str] = {}
+        given: dict[str, Given] = {}
         functions: dict[str, tuple[str, ...]] = {}
         for name, arg in slots(summary, args, bound):
             if (told := self.told(arg.value)) is not None:
@@ -320,20 +340,44 @@ class Tracing:
                 functions[name] = tuple(passed)
         return given, functions
 
-    def told(self, value: cst.BaseExpression) -> str | None:
+    def note_put(self, callee: str, summary: FunctionSummary, args: Iterable[cst.Arg], bound: bool) -> None:
+        """Objects that a call puts into parameters of which no annotation tells."""
+        silent = {each.name for each in summary.parameters if each.annotation is None}
+        for name, arg in slots(summary, args, bound) if silent else ():
+            if name not in silent:
+                continue
+            expr = self.model.exprs.get(arg.value) or ex.OPAQUE
+            kind, lacking = self.project.answer(self.model.name, expr)
+            if kind != NONE:
+                tells = self.is_worth_telling(kind) or (isinstance(kind, Unknown) and lacking)
+                self.put[slot(callee, name)].append(expr if tells else ex.OPAQUE)
+
+    def note_put_unseen(self, call: cst.Call) -> None:
+        """The same for a function that nobody has parsed, which is worth it if an object carries a database."""
+        func = self.model.exprs.get(call.func)
+        for arg in call.args if func is not None else ():
+            expr = self.model.exprs.get(arg.value)
+            if func is not None and expr is not None and self.is_worth_telling(self.file.kind(arg.value)):
+                self.put_unseen.append((func, expr))
+
+    def is_worth_telling(self, kind: Kind) -> bool:
+        """Whether an object is a database's, or of a project class, which may hold one."""
+        return isinstance(kind, Instance) and (":" in kind.name or bool(self.project.role(kind)[0]))
+
+    def told(self, value: cst.BaseExpression) -> Given | None:
         """What is known of an argument: its mode, or that it is the caller's own parameter."""
         kind = self.file.kind(value)
         mode = self.project.role(kind)[1]
         if mode == "async":
-            return mode
+            return Given(mode)
         if isinstance(value, cst.Name):
             here = self.function_of(value)
-            own = [name for owner, name in self.parameters_in(value) if owner == self.names[here]]
-            if own:
-                return f"={own[0]}"
+            for owner, name in self.parameters_in(value):
+                if owner == self.names[here]:
+                    return Given(mode, own=name)
         if mode == "sync" and self.file.blocking.origin(value) is None:
-            return "async"  # lent by an asynchronous object (`session.sync_session`)
-        return f"{mode} {self.engine_of(value)}".strip() if mode else None
+            return Given("async")  # lent by an asynchronous object (`session.sync_session`)
+        return Given(mode, self.engine_of(value)) if mode else None
 
     def passed(self, value: cst.BaseExpression) -> list[str]:
         """The project functions that an argument hands over."""
