@@ -6,7 +6,7 @@ import collections
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from asyncdb_lint.screen import Screen
-from asyncdb_lint.semantics import callables
+from asyncdb_lint.semantics import app_state, callables
 from asyncdb_lint.semantics.callgraph import CallGraph, Reach
 from asyncdb_lint.semantics.carriers import Carriers
 from asyncdb_lint.semantics.modules import names_test
@@ -45,7 +45,7 @@ class Linking:
             batch = (batch & self.modules) - self.done
             if batch:
                 self.parse(batch)
-                stale |= self.affected(batch)
+                stale |= self.affected(batch | self.assigned(batch))
                 wanted, news = self.trace(batch)
                 stale |= self.affected(news)
                 yield batch
@@ -83,8 +83,13 @@ class Linking:
             self.crew.learn(news)
         return {name for trace in traces for name in trace.wanted}, set(news)
 
+    def assigned(self, batch: set[str]) -> set[str]:
+        """What modules put into the state of an application or request."""
+        summaries = (self.summaries[name] for name in batch & self.summaries.keys())
+        return {app_state.assigned(name) for summary in summaries for name in summary.states}
+
     def affected(self, batch: set[str]) -> set[str]:
-        """The modules whose trace may say something else now that `batch` is known: modules, or parameters."""
+        """The modules whose trace may say something else now that `batch` is known: modules, parameters, states."""
         fresh = [
             f"{name}:{qualname}"
             for name in batch & self.summaries.keys()
@@ -110,17 +115,20 @@ class Linking:
                 if self.carriers.carries(self.project.kind(trace.module, given)):
                     self.project.insist(trace.module, function)
         fresh: dict[str, frozenset[str]] = {}
+        held = set[str]()
         for name, summary in self.summaries.items():
             if name not in batch and name not in news and batch.isdisjoint(self.unknown[name]):
                 continue
             self.project.missing.clear()
             names = frozenset(self.carriers.names(summary))
+            held |= self.carriers.held(summary)
             if names_test(name):  # not traced; and a conftest is reached by no name but a parameter's
                 callables.fixtures(self.project, summary)
             self.unknown[name] = frozenset(self.project.missing)
             if names - self.carried.get(name, frozenset()):
                 self.carried[name] = fresh[name] = names
-        return self.screen.who_names(fresh, self.modules - self.done)
+        others = self.modules - self.done
+        return self.screen.who_names(fresh, others) | self.screen.who_reads(held, others)
 
     def around(self, targets: Collection[str]) -> set[str]:
         """The parsed modules whose findings can concern `targets`: these, who imports them, and what they import."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from asyncdb_lint.knowledge import Knowledge
+from asyncdb_lint.semantics import app_state
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.source import UTF8_BOM
 
@@ -80,6 +81,10 @@ class Screen:
         """Those of `modules` that import a carrying name (or its module), or take a carrying fixture."""
         giving = {module: names for module, names in carried.items() if names}
         return {module for module in modules if self.receives(module, giving)} if giving else set()
+
+    def who_reads(self, held: Collection[str], modules: Iterable[str]) -> set[str]:
+        """Those of `modules` that may read a name off the state of an application or request."""
+        return {module for module in modules if held and app_state.mentions(held, self.contents[module])}
 
     def receives(self, module: str, carried: Mapping[str, Collection[str]]) -> bool:
         """Whether one of the carrying modules hands something to `module`."""

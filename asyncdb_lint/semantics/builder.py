@@ -68,6 +68,7 @@ class Builder(Lowering):
         summary.fixtures = self.fixtures
         summary.imports = tuple(self.imports)
         summary.registered = tuple(self.registered)
+        summary.states = {name: tuple(options) for name, options in self.states.items()}
         note_custody(self.model)
         note_reads(self.model)
 

@@ -50,6 +50,14 @@ class Carriers:
                     found.add(name)
         return found
 
+    def held(self, summary: ModuleSummary) -> set[str]:
+        """The names under which a module puts what carries into the state of an application or request."""
+        return {
+            name
+            for name, options in summary.states.items()
+            if any(self.carries(self.project.kind(summary.name, value)) for _, value in options)
+        }
+
     def alias(self, summary: ModuleSummary, name: str, kind: Kind | None) -> Kind | None:
         """What a name means as an annotation, if it is one."""
         if isinstance(kind, (Class, Function, Instance)):

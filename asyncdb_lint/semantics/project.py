@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from asyncdb_lint.knowledge import Knowledge, Member
-from asyncdb_lint.semantics import callables, containers
+from asyncdb_lint.semantics import app_state, callables, containers
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.declared import NOTHING, Declarations, Declared
 from asyncdb_lint.semantics.hierarchy import Hierarchy
@@ -55,6 +55,8 @@ class Project:
         self.knowledge = knowledge
         self.index = index
         self.modules: dict[str, ModuleSummary] = {}
+        self.states: dict[str, list[tuple[str, ex.Node, ex.Node]]] = {}
+        """Assignments to `x.state.name`, by name: module, `x.state`, and the value."""
         self.missing: set[str] = set()
         """Modules that answers went without, as nobody has parsed them; and parameters (`slot`) of which only their
         calls tell, as more calls may turn up."""
@@ -75,7 +77,13 @@ class Project:
 
     def add(self, summaries: Iterable[ModuleSummary]) -> None:
         """Link more modules; what was told before may now be told better."""
-        self.modules.update((summary.name, summary) for summary in summaries)
+        for summary in summaries:
+            self.modules[summary.name] = summary
+            for name, options in summary.states.items():
+                self.states[name] = [
+                    *(each for each in self.states.get(name, ()) if each[0] != summary.name),
+                    *((summary.name, base, value) for base, value in options),
+                ]
         self.forget()
         if self.declared.places:
             self.declared.link()
@@ -439,6 +447,10 @@ class Project:
                 if member.protocol == "property":
                     return instantiate(member.returns, value)
                 return Function(f"{owner}.{name}", value)
+            if owner in app_state.OWNERS:
+                carried = app_state.attribute(self, value, owner, name)
+                if carried is not None:
+                    return carried
             found = self.class_(owner)
             if found is None:
                 continue

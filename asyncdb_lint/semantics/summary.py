@@ -52,6 +52,7 @@ class ModuleSummary(msgspec.Struct, array_like=True):
     """One module. `names` holds what each module-level name may be, `stars` the modules imported by `*`.
 
     `registered` are calls that may hand a function to a framework (`Depends(…)`, `add_api_route(…)`).
+    `states` has what is assigned to `x.state.name`, by name: `x.state` and the value.
     """
 
     name: str
@@ -64,3 +65,4 @@ class ModuleSummary(msgspec.Struct, array_like=True):
     fixtures: dict[str, str] = {}
     imports: tuple[str, ...] = ()
     registered: tuple[Call, ...] = ()
+    states: dict[str, tuple[tuple[Node, Node], ...]] = {}

@@ -33,6 +33,7 @@ class Walk(abc.ABC):
         self.yields: list[ex.Node] = []
         self.fixtures: dict[str, str] = {}
         self.imports: dict[str, None] = {}
+        self.states: dict[str, list[tuple[ex.Node, ex.Node]]] = {}
         self.in_annotation = False
         self.model = Model(
             module=module, name=name, path=path, nodes=collections.defaultdict(list), exprs={}, parents={},
@@ -168,7 +169,9 @@ class Walk(abc.ABC):
         return None
 
     def bind_attribute(self, target: cst.Attribute, base: ex.Node, expr: ex.Node) -> None:
-        """`self.x = …` in a method tells what the class's attribute may be; `cls.x` and `Class.x` too."""
+        """`self.x = …` in a method tells what the class's attribute may be; `cls.x`, `Class.x`, `app.state.x` too."""
+        if isinstance(base, ex.Attr) and base.name == "state":
+            self.states.setdefault(target.attr.value, []).append((base, expr))
         qualname = self.class_of(base, target.value)
         if qualname is not None:
             attributes = self.classes[qualname].attributes

@@ -69,14 +69,18 @@ def stalls(file: FileContext) -> Iterator[Stall]:
         return
     operations: dict[tuple[Scope, object], list[Operation]] = {}
     descents: dict[tuple[Scope, object], list[Descent]] = {}
+    told: set[cst.CSTNode] = set()
     for scope, found in file.blocking.by_scope.items():
         function = scope.function
         if function is not None and runs_on_loop(file, function):
             for each in found:
                 operations.setdefault((function, each.origin.key), []).append(each)
+                told.update(parts(each.receiver))
     for function in file.tracing.names:
         if runs_on_loop(file, function):
             for descent in descents_of(file, full_name(file, function)):
+                if descent.node in told:  # of `self.db.conn.execute(…)` it is enough to hear once
+                    continue
                 origin = descent.origin
                 cause = origin.key if origin is not None else owner(descent.edge.callee)
                 descents.setdefault((function, cause), []).append(descent)
@@ -84,6 +88,16 @@ def stalls(file: FileContext) -> Iterator[Stall]:
         stall = stall_of(file, key[0], operations.get(key, []), descents.get(key, []))
         if stall is not None:
             yield stall
+
+
+def parts(receiver: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """`a.b().c`, `a.b()`, `a.b` and `a`."""
+    node: cst.CSTNode | None = receiver
+    while node is not None:
+        yield node
+        node = getattr(node, "func", None) or getattr(node, "value", None)
+        if not isinstance(node, cst.BaseExpression):
+            return
 
 
 def direct_stalls(file: FileContext) -> Iterator[Stall]:
