@@ -300,13 +300,17 @@ class Tracing:
 
     def awaits(self, call: cst.CSTNode) -> str:
         """How a coroutine is used."""
-        parent = self.model.parents[call]
-        if isinstance(parent, cst.Await):
+        holder = self.model.parents[call]
+        if isinstance(holder, cst.Await):
             return "await"
-        holder = self.model.parents[parent] if isinstance(parent, cst.Arg) else None
-        if isinstance(holder, cst.Call) and getattr(self.file.kind(holder.func), "name", "") in RUNNERS:
-            return "run"
-        return "other"
+        while isinstance(holder, (cst.Arg, cst.Element, cst.Tuple, cst.List)):
+            holder = self.model.parents[holder]
+        # `asyncio.run(main())`, and `Thread(target=asyncio.run, args=(main(),))`
+        runs = isinstance(holder, cst.Call) and any(
+            getattr(self.file.kind(each), "name", "") in RUNNERS
+            for each in (holder.func, *(arg.value for arg in holder.args))
+        )
+        return "run" if runs else "other"
 
     def is_consumed(self, node: cst.BaseExpression) -> bool:
         """Whether a generator or context manager that a call makes is also run by this function."""
