@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.kinds import Constant, Function, Instance
+from asyncdb_lint.semantics.kinds import Class, Constant, Function, Instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,3 +155,23 @@ def target_scope(file: FileContext, function: cst.BaseExpression) -> Scope | Non
         return None
     scopes = (scope for scope in file.model.opened.values() if scope.what == "function")
     return next((scope for scope in scopes if scope.qualname == qualname), None)
+
+
+def may_be_function(file: FileContext, call: cst.Call) -> bool:
+    """Whether the call's value can be called: a function made by it, or nothing is known of it."""
+    kind = file.kind(call)
+    if isinstance(kind, (Function, Class)):
+        return True
+    if isinstance(kind, Instance):
+        return kind.name == "builtins.lambda" or isinstance(
+            file.project.class_attribute(kind, "__call__"), Function
+        )
+    callee = file.kind(call.func)
+    found = file.project.function(callee.name) if isinstance(callee, Function) else None
+    if found is None:
+        return not isinstance(callee, Function) or file.project.member(callee) is None
+    module, summary = found
+    kinds = (file.project.kind(module.name, each) for each in summary.returns)
+    return any(isinstance(kind, (Function, Class)) for kind in kinds) or any(
+        isinstance(each, (ex.Lambda, ex.Local)) for each in summary.returns
+    )

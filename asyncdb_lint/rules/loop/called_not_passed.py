@@ -7,9 +7,8 @@ import libcst as cst
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.kinds import Class, Coroutine, Function, Instance
-from asyncdb_lint.semantics.offload import WRAPPERS, Offload
+from asyncdb_lint.semantics.kinds import Coroutine
+from asyncdb_lint.semantics.offload import WRAPPERS, Offload, may_be_function
 
 HELD = {"session", "connection", "cursor", "scoped_registry"}
 
@@ -81,7 +80,7 @@ class CalledNotPassed(Rule):
             if (
                 isinstance(called, cst.Call)
                 and self.does_database_work(called)
-                and not self.may_be_function(called)
+                and not may_be_function(self.file, called)
             ):
                 self.report_called(found, called)
 
@@ -96,25 +95,6 @@ class CalledNotPassed(Rule):
             return True
         callees = self.file.tracing.callees(call.func, self.kind(call.func))
         return any(each.name in self.file.reach.hops for each in callees)
-
-    def may_be_function(self, call: cst.Call) -> bool:
-        """Whether the call's value can be called: a function made by it, or nothing is known of it."""
-        kind = self.kind(call)
-        if isinstance(kind, (Function, Class)):
-            return True
-        if isinstance(kind, Instance):
-            return kind.name == "builtins.lambda" or isinstance(
-                self.file.project.class_attribute(kind, "__call__"), Function
-            )
-        callee = self.kind(call.func)
-        found = self.file.project.function(callee.name) if isinstance(callee, Function) else None
-        if found is None:
-            return not isinstance(callee, Function) or self.file.project.member(callee) is None
-        module, summary = found
-        kinds = (self.file.project.kind(module.name, each) for each in summary.returns)
-        return any(isinstance(kind, (Function, Class)) for kind in kinds) or any(
-            isinstance(each, (ex.Lambda, ex.Local)) for each in summary.returns
-        )
 
     def report_called(self, found: Offload, called: cst.Call) -> None:
         name = self.source(found.call.func, 40)
