@@ -9,7 +9,7 @@ import libcst as cst
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.semantics.kinds import Coroutine, Function, Instance, Kind, Manager, Startable
+from asyncdb_lint.semantics.kinds import Coroutine, Function, Given, Instance, Kind, Manager, Startable
 
 Need = Literal["async with", "with", "await", "call", ""]
 MODES: dict[bool, Need] = {True: "async with", False: "with"}
@@ -74,13 +74,21 @@ class WrongWith(Rule):
         is_async = node.asynchronous is not None
         for item in node.items:
             need = self.need(item.item, is_async)
+            if need == "async with" and not self.is_in_coroutine(node):
+                continue  # in a plain function it is the object that is wrong
             if need:
                 self.tell(node, item, need)
+
+    def is_in_coroutine(self, node: cst.With) -> bool:
+        function = self.scope(node).function
+        return function is not None and function.is_async
 
     def need(self, entered: cst.BaseExpression, is_async: bool) -> Need:
         """What would be right; empty where nothing is known to be wrong."""
         kind = self.kind(entered)
         match kind:
+            case Given():
+                return ""
             case Coroutine(of):
                 return "await" if is_async and self.enters(of) == {True} else ""
             case Startable():
@@ -150,8 +158,7 @@ class WrongWith(Rule):
             return Repair(safe, "await it first", ((item.item, awaited),))
         if need == "call":
             return Repair(safe, "call it", ((item.item, cst.Call(item.item)),))
-        function = self.scope(node).function
-        if need == "async with" and len(node.items) == 1 and function is not None and function.is_async:
+        if need == "async with" and len(node.items) == 1:
             changed = node.with_changes(asynchronous=cst.Asynchronous())
             return Repair(safe, "make it `async with`", ((node, changed),))
         return None  # what is done with a synchronous object inside is likely to be awaited
