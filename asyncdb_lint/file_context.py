@@ -14,6 +14,7 @@ from asyncdb_lint.positions import Positions
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.blocking import Blocking
 from asyncdb_lint.semantics.callgraph import Reach
+from asyncdb_lint.semantics.effects import Done, done_in
 from asyncdb_lint.semantics.engines import EngineCall, engine_calls
 from asyncdb_lint.semantics.kinds import UNKNOWN, Function, Instance, Kind
 from asyncdb_lint.semantics.modules import names_test
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.finding import Applicability, Severity
     from asyncdb_lint.knowledge import Member
     from asyncdb_lint.rule import Rule
-    from asyncdb_lint.semantics.model import Model
+    from asyncdb_lint.semantics.model import Model, Scope
     from asyncdb_lint.semantics.project import Project
     from asyncdb_lint.semantics.trace import NodeRef
 
@@ -130,6 +131,11 @@ class FileContext:
     def tracing(self) -> Tracing:
         """What the functions of the file call, and where they wait."""
         return Tracing(self)
+
+    @functools.cached_property
+    def done(self) -> Mapping[Scope, list[Done]]:
+        """What each coroutine function does with sessions and connections, in the order of the text."""
+        return done_in(self)
 
     @property
     def sqlalchemy(self) -> str:

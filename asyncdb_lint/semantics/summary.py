@@ -17,11 +17,24 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True):
     positional: bool = True
 
 
+class Work(msgspec.Struct, frozen=True, array_like=True):
+    """A call that a coroutine function awaits, enters or iterates, and what `async with lock:` holds around it.
+
+    `contained`: a `try` around it takes any error, and swallows it or rolls back.
+    """
+
+    expr: Call
+    how: str
+    held: tuple[Node, ...] = ()
+    contained: bool = False
+
+
 class FunctionSummary(msgspec.Struct, array_like=True):
     """A function, method or nested function. `owner` is the class's qualified name for methods.
 
     `borrowed` are parameters that it only uses and does not hand on, `closed` those that it closes or enters.
     `reads_after_commit` pairs a session that the function commits with what it reads of that session's objects then.
+    `work` is what a coroutine function awaits, `captured` the bindings of functions around it that it reads.
     """
 
     qualname: str
@@ -36,6 +49,8 @@ class FunctionSummary(msgspec.Struct, array_like=True):
     borrowed: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
     reads_after_commit: tuple[tuple[Node, str], ...] = ()
+    work: tuple[Work, ...] = ()
+    captured: tuple[int, ...] = ()
 
 
 class ClassSummary(msgspec.Struct, array_like=True):
