@@ -43,6 +43,8 @@ VERBS: dict[str, Verb] = {
     "invalidate": "closes", "release": "closes",
 }  # fmt: skip
 RETURNING_TO_POOL = {"close", "dispose", "release", "putconn", "wait", "terminate", "open", "clear"}
+SILENT = {"execution_options", "get_raw_connection", "start"}
+"""Awaited methods that neither send a statement nor begin a transaction."""
 EXECUTING = {"execute", "scalar", "scalars", "exec"}
 WRITING = {"insert", "update", "delete"}
 """SQLAlchemy's functions that make a statement which changes rows."""
@@ -174,7 +176,7 @@ class Effects:
         return method not in RETURNING_TO_POOL and (role == "pool" or method in ("begin", "connect"))
 
     def on_session(self, frame: Frame, call: ex.Call, func: ex.Attr, owner: Kind) -> Effect:
-        root = frame.root(func.value)
+        root = frame.root(func.value) if func.name not in SILENT else None
         if root is None:
             return NO_EFFECT
         verb = VERBS.get(func.name, "reads")

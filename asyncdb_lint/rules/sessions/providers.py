@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.callables import DEPENDS, argument
+from asyncdb_lint.semantics.callables import DEPENDS, argument, is_depends
 from asyncdb_lint.semantics.kinds import Class, Function, Instance
 from asyncdb_lint.semantics.lifecycle import is_made
+from asyncdb_lint.semantics.origins import extras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.project import Project
+    from asyncdb_lint.semantics.summary import Parameter
 
 
 def is_dependency(file: FileContext, call: cst.Call) -> bool:
@@ -44,6 +46,16 @@ def closing_consumer(project: Project, provider: str) -> bool | None:
                         return True
                     found = False
     return found
+
+
+def asked_for(project: Project, module: str, parameter: Parameter) -> str | None:
+    """The function that a parameter's `Depends(…)` names."""
+    for home, given in ((module, parameter.default), *extras(project, module, parameter.annotation)):
+        if isinstance(given, ex.Call) and is_depends(project, home, given):
+            provider = argument(given, "dependency", 0)
+            kind = project.kind(home, provider) if provider is not None else None
+            return kind.name if isinstance(kind, Function) else None
+    return None
 
 
 def aliases(bindings: tuple[ex.Node, ...]) -> Iterator[ex.Call]:
