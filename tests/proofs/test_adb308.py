@@ -145,7 +145,8 @@ async def options_first(engine: AsyncEngine) -> None:
 
 
 GOOD: list[Form] = [
-    options_first, block_commits, commit_as_the_last_thing, commits_only, begin_after_commit, savepoint_after_query, two_blocks,
+    options_first, block_commits, commit_as_the_last_thing, commits_only, begin_after_commit,
+    savepoint_after_query, two_blocks,
 ]  # fmt: skip
 
 
