@@ -15,7 +15,7 @@ import msgspec
 
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.doings import doings
-from asyncdb_lint.semantics.engine_uses import engine_behind
+from asyncdb_lint.semantics.engine_uses import call_key, engines_behind
 from asyncdb_lint.semantics.kinds import Class, Function, Instance
 from asyncdb_lint.semantics.summary import Work
 
@@ -351,10 +351,11 @@ class Frame:
         return (str(held) if held is not None else f"{zlib.crc32(msgspec.json.encode(call)):x}",)
 
     def source(self, expr: ex.Node) -> str:
-        """The key of the engine or pool that an expression comes from in the end."""
-        found = engine_behind(self.project, self.module.name, expr)
+        """The key of the engine or pool that an expression comes from in the end; empty where it has no pool."""
+        found = engines_behind(self.project, self.module.name, expr)
         if found:
-            return found
+            pooled = [call_key(*each) for each in found if self.is_pooled(*each)]
+            return min(pooled, default="", key=lambda key: (len(key), key))
         root = expr
         while isinstance(root, ex.Bound):
             root = self.module.bindings[root.index]
@@ -365,6 +366,12 @@ class Frame:
         if isinstance(root, ex.Attr) and isinstance(owner := self.kind(root.value), (Instance, Class)):
             return f"{owner.name}.{root.name}" if ":" in owner.name else ""
         return ""
+
+    def is_pooled(self, home: str, engine: ex.Call, _: int | None) -> bool:
+        """Whether an engine has a pool of several connections; a class that is not known may be none."""
+        pool = dict(engine.keywords).get("poolclass")
+        name = getattr(self.project.kind(home, pool), "name", "") if pool is not None else "QueuePool"
+        return name.endswith("QueuePool")
 
     def as_caller_sees(
         self, root: Root, call: ex.Call, function: Function, home: ModuleSummary, callee: FunctionSummary

@@ -59,11 +59,19 @@ def engine_behind(project: Project, module: str, expr: ex.Node | None) -> str:
 
     Of several (a branch for each dialect) it is the first.
     """
+    keys = (call_key(home, call, held) for home, call, held in engines_behind(project, module, expr))
+    return min(keys, default="", key=lambda key: (len(key), key))
+
+
+def engines_behind(
+    project: Project, module: str, expr: ex.Node | None
+) -> list[tuple[str, ex.Call, int | None]]:
+    """The calls that make the engine that an object works on; none where some way to them cannot be followed."""
     if expr is None:
-        return ""
+        return []
     todo: list[Step] = [(module, expr, None)]
     seen: set[Step] = set()
-    found: list[str] = []
+    found = []
     while todo:
         step = todo.pop()
         if step in seen or step[1] == ex.NONE or isinstance(step[1], ex.Typed):
@@ -71,13 +79,13 @@ def engine_behind(project: Project, module: str, expr: ex.Node | None) -> str:
         seen.add(step)
         home, each, held = step
         if isinstance(each, ex.Call) and getattr(project.kind(home, each.func), "name", "") in ENGINE_MAKERS:
-            found.append(call_key(home, each, held))
+            found.append((home, each, held))
             continue
         onward = list(sources(project, *step))
         if not onward:
-            return ""
+            return []
         todo += onward
-    return min(found, default="", key=lambda key: (len(key), key))
+    return found
 
 
 def sources(project: Project, module: str, expr: ex.Node, held: int | None) -> Iterator[Step]:
