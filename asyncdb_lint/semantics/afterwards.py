@@ -47,6 +47,27 @@ def after(model: Model, node: cst.CSTNode, ends: Ends = never) -> Iterator[cst.C
         node = parent
 
 
+def may_follow(model: Model, node: cst.CSTNode, later: cst.CSTNode) -> bool:
+    """Whether code further down in the same function may run once the statement of `node` has run."""
+    statement = node
+    while not isinstance(statement, cst.BaseStatement):
+        statement = model.parents[statement]
+    if stands_in(model, later, statement):
+        return True
+    if isinstance(last_of(statement), LEAVING):
+        return False
+    return any(stands_in(model, later, part) for part in after(model, statement))
+
+
+def stands_in(model: Model, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
+    """Whether a node is another or stands in it, in the same function."""
+    while node is not outer:
+        if isinstance(node, (cst.FunctionDef, cst.Lambda, cst.Module)):
+            return False
+        node = model.parents[node]
+    return True
+
+
 def after_handler(model: Model, handler: cst.ExceptHandler, ends: Ends = never) -> Iterator[cst.CSTNode]:
     """What may run once a handler has caught its error: its own body, and what comes after."""
     yield handler.body

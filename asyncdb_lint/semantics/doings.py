@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.afterwards import stands_in
 from asyncdb_lint.semantics.summary import Work
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def doing(model: Model, node: cst.BaseExpression, how: str) -> Iterator[Doing]:
         scope = model.scope_of(node).function
         if scope is not None and scope.is_async:
             held = tuple(locks_around(model, node))
-            yield Doing(node, scope, Work(expr, how, held, is_contained(model, node)))
+            unless = tuple(needed_none(model, node))
+            yield Doing(node, scope, Work(expr, how, held, is_contained(model, node), unless))
 
 
 def locks_around(model: Model, node: cst.CSTNode) -> Iterator[ex.Node]:
@@ -81,6 +83,46 @@ def locks_around(model: Model, node: cst.CSTNode) -> Iterator[ex.Node]:
                 if expr is not None and not isinstance(expr, ex.Call):
                     yield expr
         node = parent
+
+
+def needed_none(model: Model, node: cst.CSTNode) -> Iterator[str]:
+    """The parameters that have to be None, or false, for code to run: by an `if` around it, or one that returns."""
+    while not isinstance(node, (cst.FunctionDef, cst.Lambda, cst.Module)):
+        parent = model.parents[node]
+        if isinstance(parent, cst.If) and node is not parent.test:
+            yield from parameters_of(model, tested_none(parent.test, positive=node is parent.body))
+        elif isinstance(parent, cst.IndentedBlock):
+            for before in parent.body[: parent.body.index(node)]:
+                if isinstance(before, cst.If) and ends_in_return(before.body) and before.orelse is None:
+                    yield from parameters_of(model, tested_none(before.test, positive=False))
+        node = parent
+
+
+def tested_none(test: cst.BaseExpression, *, positive: bool) -> cst.Name | None:
+    """The name that is None, or false, where a test is true (or, not `positive`, false)."""
+    match test:
+        case cst.UnaryOperation(operator=cst.Not(), expression=cst.Name() as name) if positive:
+            return name
+        case cst.Name() if not positive:
+            return test
+        case cst.Comparison(
+            left=cst.Name() as name, comparisons=[cst.ComparisonTarget(operator, cst.Name("None"))]
+        ):
+            is_none = isinstance(operator, cst.Is)
+            return name if isinstance(operator, (cst.Is, cst.IsNot)) and is_none is positive else None
+        case _:
+            return None
+
+
+def parameters_of(model: Model, name: cst.Name | None) -> Iterator[str]:
+    for binding in model.bindings_of(name) if name is not None else ():
+        if isinstance(binding.target, cst.Param):
+            yield binding.name
+
+
+def ends_in_return(block: cst.BaseSuite) -> bool:
+    last = block.body[-1] if block.body else None
+    return isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], (cst.Return, cst.Raise))
 
 
 def is_contained(model: Model, node: cst.CSTNode) -> bool:
@@ -113,15 +155,6 @@ def rolls_back(model: Model, handler: cst.ExceptHandler) -> bool:
     """Whether a handler calls `rollback()` of something."""
     return any(
         isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.func.attr.value == "rollback"
-        and is_within(model, call, handler)
+        and stands_in(model, call, handler)
         for call in model.nodes.get(cst.Call, ())
     )  # fmt: skip
-
-
-def is_within(model: Model, node: cst.CSTNode, outer: cst.CSTNode) -> bool:
-    """Whether a node stands in another, in the same function."""
-    while node is not outer:
-        if isinstance(node, (cst.FunctionDef, cst.Lambda, cst.Module)):
-            return False
-        node = model.parents[node]
-    return True

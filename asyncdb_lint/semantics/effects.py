@@ -80,14 +80,21 @@ class Act(NamedTuple):
     contained: bool = False
 
 
-class Effect(NamedTuple):
-    """What running a coroutine function comes to: acts on what its caller can see, and where it takes connections.
-
-    `opens` has the key of each engine or pool ("" for one that cannot be told), and whether that is under a lock.
+class Open(NamedTuple):
+    """A connection that is taken: the key of the engine or pool ("" for one that cannot be told), whether that is under
+    a lock, and the parameters that have to be None for it.
     """
 
+    source: str
+    locked: bool = False
+    unless: tuple[str, ...] = ()
+
+
+class Effect(NamedTuple):
+    """What running a coroutine function comes to: acts on what its caller can see, and where it takes connections."""
+
     acts: tuple[Act, ...] = ()
-    opens: tuple[tuple[str, bool], ...] = ()
+    opens: tuple[Open, ...] = ()
 
 
 NO_EFFECT = Effect()
@@ -124,14 +131,14 @@ class Effects:
 
     def work_out(self, module: ModuleSummary, summary: FunctionSummary) -> Effect:
         acts: dict[Act, None] = {}
-        opens: dict[tuple[str, bool], None] = {}
+        opens: dict[Open, None] = {}
         for work in summary.work:
             effect = self.of_work(Frame(self, module, summary), work)
             opens.update(dict.fromkeys(effect.opens))
             for act in effect.acts:
                 if act.root.what == "made":
                     if act.verb != "closes":
-                        opens[act.root.source, act.locked] = None
+                        opens[Open(act.root.source, act.locked, work.unless)] = None
                 else:
                     acts[act] = None
         return Effect(tuple(acts), tuple(opens))
@@ -140,13 +147,17 @@ class Effects:
         """What one awaited call comes to, for the function that awaits it."""
         effect = self.of_call(frame, work.expr, work.how)
         locked = any(self.is_lock(frame, each) for each in work.held)
-        if not locked and not work.contained:
+        if not locked and not work.contained and not work.unless:
             return effect
         acts = (
             act._replace(locked=act.locked or locked, contained=act.contained or work.contained)
             for act in effect.acts
         )
-        return Effect(tuple(acts), tuple((source, was or locked) for source, was in effect.opens))
+        opens = (
+            each._replace(locked=each.locked or locked, unless=each.unless + work.unless)
+            for each in effect.opens
+        )
+        return Effect(tuple(acts), tuple(opens))
 
     def is_lock(self, frame: Frame, expr: ex.Node) -> bool:
         """Whether an object lets few tasks through; one that nobody knows is taken for a lock, as it is entered."""
@@ -164,7 +175,7 @@ class Effects:
             if mode == "async" and role in HELD:
                 return self.on_session(frame, call, call.func, kind.owner)
             if mode == "async" and role in SOURCES - {"session_factory"} and self.takes(call.func.name, role):
-                return Effect((), ((frame.source(call.func.value), False),))
+                return Effect((), (Open(frame.source(call.func.value)),))
         if kind.name.partition(".")[0] in ("asyncio", "anyio") and depth:
             parts = [self.of_call(frame, each, how, depth - 1) for each in calls_in(call)]
             return joined(parts)
@@ -189,7 +200,8 @@ class Effects:
         effect, found = self.of(function.name), self.project.function(function.name)
         if found is None or effect == NO_EFFECT:
             return effect
-        acts, opens = [], list(effect.opens)
+        acts = []
+        opens = [kept for each in effect.opens if (kept := frame.still_opens(each, call, function, found[1]))]
         for act in effect.acts:
             root = frame.as_caller_sees(act.root, call, function, *found)
             if root is not None:
@@ -405,6 +417,22 @@ class Frame:
                 return call.func.value
             names = names[1:]
         return argument_for(call, names, name)
+
+    def still_opens(
+        self, opens: Open, call: ex.Call, function: Function, callee: FunctionSummary
+    ) -> Open | None:
+        """What a callee takes, for its caller: nothing where it is handed what it would have made itself."""
+        unless = []
+        for name in opens.unless:
+            given = self.argument(call, function, callee, name)
+            given = self.followed(given) if given is not None else ex.NONE
+            if isinstance(given, ex.First):
+                given = given.options[0]
+            if isinstance(given, ex.Param) and given.function == self.function.qualname:
+                unless.append(given.name)
+            elif given != ex.NONE:
+                return None
+        return opens._replace(unless=tuple(unless))
 
     # Statements
 

@@ -20,13 +20,15 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True):
 class Work(msgspec.Struct, frozen=True, array_like=True):
     """A call that a coroutine function awaits, enters or iterates, and what `async with lock:` holds around it.
 
-    `contained`: a `try` around it takes any error, and swallows it or rolls back.
+    `contained`: a `try` around it takes any error, and swallows it or rolls back. `unless` are parameters that have to
+    be None for it to run (`if session is None:`).
     """
 
     expr: Call
     how: str
     held: tuple[Node, ...] = ()
     contained: bool = False
+    unless: tuple[str, ...] = ()
 
 
 class FunctionSummary(msgspec.Struct, array_like=True):

@@ -10,8 +10,7 @@ from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.sessions.providers import asked_for
-from asyncdb_lint.semantics.afterwards import after
-from asyncdb_lint.semantics.doings import is_within
+from asyncdb_lint.semantics.afterwards import after, stands_in
 from asyncdb_lint.semantics.effects import effects_of, frame_of, label
 from asyncdb_lint.semantics.kinds import Unknown
 
@@ -123,7 +122,7 @@ class CommitInsideBegin(Rule):
                 act is None
                 or act.verb not in ("commits", "rolls back")
                 or not is_method(each.node)
-                or not is_within(self.file.model, each.node, block.body)
+                or not stands_in(self.file.model, each.node, block.body)
             ):
                 continue
             later = self.work_after(each, block, root, done)
@@ -139,7 +138,7 @@ class CommitInsideBegin(Rule):
         for part in after(self.file.model, statement, lambda node: node is block):
             for each in done:
                 works = any(act.root == root and act.verb in WORK | {"commits"} for act in each.effect.acts)
-                if works and is_within(self.file.model, each.node, part):
+                if works and stands_in(self.file.model, each.node, part):
                     return each
         return None
 
@@ -190,7 +189,7 @@ class CommitInsideBegin(Rule):
     def is_beside(self, node: cst.CSTNode, block: cst.With) -> bool:
         """Whether `session.begin()` is entered around, or by, the same `with`."""
         holder = self.file.model.parents[self.file.model.parents[node]]
-        return holder is block or is_within(self.file.model, block, holder)
+        return holder is block or stands_in(self.file.model, block, holder)
 
     def surely_before(self, node: cst.CSTNode, block: cst.With) -> bool:
         """Whether a statement runs whenever the block is reached: it stands before it, in a block around it."""
@@ -199,7 +198,7 @@ class CommitInsideBegin(Rule):
             statement = self.file.model.parents[statement]
         if not isinstance(statement, (cst.SimpleStatementLine, cst.With)):
             return False
-        return is_within(self.file.model, block, self.file.model.parents[statement])
+        return stands_in(self.file.model, block, self.file.model.parents[statement])
 
     def may_end(self, root: Root, first: cst.CSTNode, item: cst.WithItem) -> bool:
         """Whether something in between may end the transaction unseen, or the code asks whether there is one."""

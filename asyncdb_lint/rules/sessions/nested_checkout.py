@@ -9,9 +9,8 @@ import libcst as cst
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.doings import is_within
+from asyncdb_lint.semantics.afterwards import may_follow, stands_in
 from asyncdb_lint.semantics.effects import frame_of, label
-from asyncdb_lint.semantics.lifecycle import exclude
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +140,8 @@ class NestedCheckout(Rule):
         if not isinstance(item, cst.WithItem) or item.asname is None or len(each.effect.opens) != 1:
             return None
         binding = self.file.model.targets.get(item.asname.name)
-        source, locked = each.effect.opens[0]
-        if binding is None or locked or not source:
+        source = each.effect.opens[0].source
+        if binding is None or not source:
             return None
         name = getattr(self.file.kind_of(binding.expr), "name", "")
         root = frame.root(binding.expr, binding.index) if name.endswith(HOLDING_AT_ONCE) else None
@@ -158,9 +157,9 @@ class NestedCheckout(Rule):
 
     def taken(self, frame: Frame, each: Done) -> Iterator[tuple[Root | None, str]]:
         """The pools that a call takes a connection from, with the session that keeps it if that is known here."""
-        for source, locked in each.effect.opens:
-            if source and not locked:
-                yield None, source
+        for opens in each.effect.opens:
+            if opens.source and not opens.locked and not opens.unless:
+                yield None, opens.source
         for act in each.effect.acts:
             if act.verb in WORKING and not act.locked:
                 source = self.source_of(frame, act.root)
@@ -178,7 +177,7 @@ class NestedCheckout(Rule):
 
     def is_held_at(self, held: Held, node: cst.CSTNode) -> bool:
         model = self.file.model
-        if exclude(model, held.since, node):
+        if not may_follow(model, held.since, node):
             return False
         if held.root.what != "made":
             return True
@@ -189,7 +188,7 @@ class NestedCheckout(Rule):
         if not isinstance(item, cst.WithItem):
             return True
         block = model.parents[item]
-        return is_within(model, node, block)
+        return stands_in(model, node, block)
 
     def tell(self, held: Held, each: Done) -> None:
         name = label(self.file, held.root)

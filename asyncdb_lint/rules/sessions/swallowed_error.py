@@ -9,7 +9,7 @@ import libcst as cst
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.semantics.afterwards import after_handler, last_of
+from asyncdb_lint.semantics.afterwards import after_handler, last_of, stands_in
 from asyncdb_lint.semantics.callables import injection
 from asyncdb_lint.semantics.effects import label
 from asyncdb_lint.semantics.kinds import Class, Function, Sequence, Unknown
@@ -124,7 +124,7 @@ class ErrorSwallowedWithoutRollback(Rule):
         )
 
     def judge(self, node: cst.Try, handler: cst.ExceptHandler, done: list[Done]) -> None:
-        tried = (each for each in done if self.stands_in(each.node, node.body))
+        tried = (each for each in done if stands_in(self.file.model, each.node, node.body))
         risky = [each for each in tried if not self.is_guarded(each, node)]
         for root, each in self.risks(risky, node):
             after = self.used_after(root, handler, done)
@@ -143,7 +143,11 @@ class ErrorSwallowedWithoutRollback(Rule):
         if act is None or act.verb != "reads" or not act.on.startswith(ORM) or not label(self.file, act.root):
             return
         after = self.used_after(act.root, handler, done)
-        if after is not None and self.stands_in(after.node, handler) and not self.may_end(act.root, handler):
+        if (
+            after is not None
+            and stands_in(self.file.model, after.node, handler)
+            and not self.may_end(act.root, handler)
+        ):
             self.tell(act.root, handler, tried, after, sure=False)
 
     def is_alone(self, each: Done, node: cst.Try) -> bool:
@@ -171,7 +175,7 @@ class ErrorSwallowedWithoutRollback(Rule):
             return False
         if root.what != "made":
             return True
-        return not self.stands_in(self.file.model.bindings[int(root.path[0])].target, node)
+        return not stands_in(self.file.model, self.file.model.bindings[int(root.path[0])].target, node)
 
     def is_guarded(self, each: Done, node: cst.CSTNode) -> bool:
         """Whether a savepoint or another `try` inside a statement takes the error first."""
@@ -231,7 +235,7 @@ class ErrorSwallowedWithoutRollback(Rule):
         return any(
             isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute)
             and call.func.attr.value in ("add", "add_all", "delete", "merge")
-            and self.source(call.func.value) == label(self.file, root) and self.stands_in(call, tried)
+            and self.source(call.func.value) == label(self.file, root) and stands_in(self.file.model, call, tried)
             for call in self.file.model.nodes.get(cst.Call, ())
         )  # fmt: skip
 
@@ -252,7 +256,7 @@ class ErrorSwallowedWithoutRollback(Rule):
         """What the function does after an error in the `try`: in the handler, after it, in the next round."""
         for part in after_handler(self.file.model, handler, lambda node: self.starts_anew(root, node)):
             for each in done:
-                if self.stands_in(each.node, part) and not (
+                if stands_in(self.file.model, each.node, part) and not (
                     part is handler.body and self.is_guarded(each, handler)
                 ):
                     yield each
@@ -262,7 +266,7 @@ class ErrorSwallowedWithoutRollback(Rule):
         if isinstance(node, cst.With) and self.takes_errors(node):
             return True
         held = root.path[0] if root.what == "made" else ""
-        return held.isdigit() and self.stands_in(self.file.model.bindings[int(held)].target, node)
+        return held.isdigit() and stands_in(self.file.model, self.file.model.bindings[int(held)].target, node)
 
     def may_end(self, root: Root, handler: cst.ExceptHandler) -> bool:
         """Whether the handler calls something that may raise, or may roll the session back, unseen."""
@@ -273,7 +277,7 @@ class ErrorSwallowedWithoutRollback(Rule):
             else ""
         )
         for call in self.file.model.nodes.get(cst.Call, ()):
-            if not isinstance(call, cst.Call) or not self.stands_in(call, handler):
+            if not isinstance(call, cst.Call) or not stands_in(self.file.model, call, handler):
                 continue
             kind = self.kind(call.func)
             if isinstance(call.func, cst.Attribute) and call.func.attr.value in (
@@ -292,9 +296,6 @@ class ErrorSwallowedWithoutRollback(Rule):
     @staticmethod
     def is_project_function(kind: Kind) -> bool:
         return isinstance(kind, (Function, Class)) and ":" in kind.name
-
-    def stands_in(self, node: cst.CSTNode, block: cst.CSTNode) -> bool:
-        return node is block or any(parent is block for parent, _ in around(self.file.model, node))
 
     # The verdict
 
