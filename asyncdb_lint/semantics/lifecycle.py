@@ -45,9 +45,9 @@ class Event(NamedTuple):
 
 
 class Life(NamedTuple):
-    """A made object and its uses in the order of the text."""
+    """A made object and its uses in the order of the text; `made` is the call, or what awaits it."""
 
-    made: cst.Call
+    made: cst.BaseExpression
     scope: Scope
     is_async: bool
     events: tuple[Event, ...]
@@ -107,7 +107,7 @@ def configurations(file: FileContext, factory: ex.Node | None) -> Iterator[cst.C
             yield node
 
 
-def life(file: FileContext, made: cst.Call, scope: Scope) -> Life:
+def life(file: FileContext, made: cst.BaseExpression, scope: Scope) -> Life:
     """What becomes of an object made by a call."""
     is_async = file.role(made)[1] == "async"
     events = [judge(file, fate, scope, is_async) for fate in fates(file.model, made)]
@@ -185,6 +185,16 @@ def attribute(file: FileContext, node: cst.Attribute, is_async: bool) -> Event:
     kind = file.kind(call)
     works = isinstance(kind, (Coroutine, Startable)) if is_async else facts.member.blocks or name == "query"
     return Event("works" if works else "idle", node)
+
+
+def is_script(file: FileContext, scope: Scope) -> bool:
+    """Whether the module itself runs the function: the process ends with it."""
+    local = (use for use in file.model.nodes.get(cst.Name, ()) if use.value == scope.qualname)  # type: ignore[attr-defined]
+    return any(
+        file.model.scope_of(use).function is None
+        and any(isinstance(parent, cst.Call) for parent, _ in around(file.model, use))
+        for use in local
+    )
 
 
 # Places

@@ -170,6 +170,7 @@ class BareYieldSession(Rule):
     def repair(self, each: Life) -> Repair | None:
         function = each.scope.node
         assert isinstance(function, cst.FunctionDef)
+        assert isinstance(each.made, cst.Call)
         if each.is_async and function.asynchronous is None:
             return None
         body = entered_generator(self.file.model, function, each.made, is_async=each.is_async)
@@ -190,7 +191,7 @@ class BareYieldSession(Rule):
         if closing_consumer(self.file.project, absolute) is False:
             self.report_provider(each.made, f"`{each.scope.qualname.rpartition('.')[2]}`")
 
-    def report_provider(self, made: cst.Call, provider: str) -> None:
+    def report_provider(self, made: cst.BaseExpression, provider: str) -> None:
         is_async = self.file.role(made)[1] == "async"
         keyword = "async with" if is_async else "with"
         self.report(

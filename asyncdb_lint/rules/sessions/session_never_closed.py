@@ -11,9 +11,9 @@ from asyncdb_lint.rules.sessions.wrapping import wrapped
 from asyncdb_lint.semantics.lifecycle import (
     Event,
     Life,
-    around,
     is_final,
     is_handling,
+    is_script,
     lives,
     start,
     unsettled,
@@ -81,7 +81,7 @@ class SessionNeverClosed(Rule):
         if self.file.is_test:
             return
         for each in lives(self.file, "session"):
-            if not each.has("managed", "yielded", "handed") and not self.is_script(each):
+            if not each.has("managed", "yielded", "handed") and not is_script(self.file, each.scope):
                 self.judge(each)
 
     def judge(self, each: Life) -> None:
@@ -102,16 +102,6 @@ class SessionNeverClosed(Rule):
             return None
         first = start(self.file, closes[0].node)
         return next((event for event in each.only("works") if start(self.file, event.node) < first), None)
-
-    def is_script(self, each: Life) -> bool:
-        """Whether the module itself runs the function: the process ends with it."""
-        model, name = self.file.model, each.scope.qualname
-        local = (use for use in model.nodes.get(cst.Name, ()) if use.value == name)  # type: ignore[attr-defined]
-        return any(
-            model.scope_of(use).function is None
-            and any(isinstance(parent, cst.Call) for parent, _ in around(model, use))
-            for use in local
-        )
 
     def report_open(self, each: Life, way: cst.CSTNode, taken: Event) -> None:
         made = self.source(each.made)

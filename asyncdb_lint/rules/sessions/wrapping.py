@@ -25,7 +25,7 @@ def with_block(
     )
 
 
-def assigned(model: Model, made: cst.Call) -> tuple[cst.SimpleStatementLine, cst.Name] | None:
+def assigned(model: Model, made: cst.BaseExpression) -> tuple[cst.SimpleStatementLine, cst.Name] | None:
     """The line `name = made(…)` that stands alone, and the name."""
     assignment = model.parents[made]
     line = model.parents.get(assignment)
@@ -97,9 +97,12 @@ def is_bare_close(statement: cst.CSTNode, name: str) -> bool:
 
 
 def wrapped(
-    model: Model, made: cst.Call, uses: Sequence[cst.CSTNode], *, is_async: bool
+    model: Model, made: cst.BaseExpression, uses: Sequence[cst.CSTNode], *, is_async: bool
 ) -> tuple[cst.CSTNode, cst.CSTNode] | None:
-    """The function with what follows `name = made(…)` put inside `with`, if that block holds all uses."""
+    """The function with what follows `name = made(…)` put inside `with`, if that block holds all uses.
+
+    What was awaited (`await engine.connect()`) is entered without its `await`.
+    """
     import libcst.matchers as m
 
     found = assigned(model, made)
@@ -118,7 +121,8 @@ def wrapped(
         m.findall(statement, m.Attribute(m.Name(name.value), m.Name("close"))) for statement in kept
     ):
         return None
-    entered = with_block(made, name, kept, is_async=is_async).with_changes(leading_lines=line.leading_lines)
+    call = made.expression if isinstance(made, cst.Await) else made
+    entered = with_block(call, name, kept, is_async=is_async).with_changes(leading_lines=line.leading_lines)
     if line.trailing_whitespace.comment is not None:
         entered = entered.with_changes(body=entered.body.with_changes(header=line.trailing_whitespace))
     mended = block.with_changes(body=[*before, entered])
