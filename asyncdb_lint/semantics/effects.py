@@ -437,27 +437,34 @@ class Frame:
     # Statements
 
     def changes_rows(self, statement: ex.Node) -> bool:
-        """Whether a statement is an `insert()`, `update()` or `delete()` of SQLAlchemy's."""
+        """Whether a statement is an `insert()`, `update()` or `delete()` of SQLAlchemy's, or text that is no query."""
+        made, text = self.statement(statement)
+        return made in WRITING or (text is not None and READING_TEXT.match(text) is None)
+
+    def statement(self, expr: ex.Node) -> tuple[str, str | None]:
+        """SQLAlchemy's function that makes a statement (`insert`), and how the SQL starts that `text` is given."""
         for _ in range(DEPTH):
-            match statement:
+            match expr:
                 case ex.Bound(index):
-                    statement = self.module.bindings[index]
+                    expr = self.module.bindings[index]
                 case ex.Call(ex.Attr(value, name)) if name not in WRITING:
-                    statement = value
+                    expr = value
                 case ex.Call(func, args):
                     name = getattr(self.kind(func), "name", "")
-                    made = name.rpartition(".")[2]
                     if name.partition(".")[0] not in ("sqlalchemy", "sqlmodel"):
-                        return False
-                    text = args[0] if args and made == "text" else None
-                    if isinstance(text, (ex.Literal, ex.Prefix)) and isinstance(text.value, str):
-                        return READING_TEXT.match(text.value) is None
-                    if isinstance(text, ex.Joined) and isinstance(text.parts[0], ex.Literal):
-                        return READING_TEXT.match(str(text.parts[0].value)) is None
-                    return made in WRITING
+                        break
+                    made = name.rpartition(".")[2]
+                    return made, start_of(args[0]) if args and made == "text" else None
                 case _:
-                    return False
-        return False
+                    break
+        return "", None
+
+
+def start_of(text: ex.Node) -> str | None:
+    """The known start of a string."""
+    if isinstance(text, ex.Joined):
+        text = text.parts[0]
+    return text.value if isinstance(text, (ex.Literal, ex.Prefix)) and isinstance(text.value, str) else None
 
 
 def argument_for(call: ex.Call, names: list[str], name: str) -> ex.Node | None:
