@@ -18,6 +18,7 @@ from asyncdb_lint.semantics.doings import doings
 from asyncdb_lint.semantics.engine_uses import call_key, engines_behind
 from asyncdb_lint.semantics.kinds import Class, Function, Instance
 from asyncdb_lint.semantics.summary import Work
+from asyncdb_lint.semantics.waiting import waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,6 +96,8 @@ class Effect(NamedTuple):
 
     acts: tuple[Act, ...] = ()
     opens: tuple[Open, ...] = ()
+    waits: tuple[str, ...] = ()
+    """What it waits for besides the database (`httpx.AsyncClient.post`)."""
 
 
 NO_EFFECT = Effect()
@@ -132,16 +135,18 @@ class Effects:
     def work_out(self, module: ModuleSummary, summary: FunctionSummary) -> Effect:
         acts: dict[Act, None] = {}
         opens: dict[Open, None] = {}
+        waits: dict[str, None] = {}
         for work in summary.work:
             effect = self.of_work(Frame(self, module, summary), work)
             opens.update(dict.fromkeys(effect.opens))
+            waits.update(dict.fromkeys(effect.waits))
             for act in effect.acts:
                 if act.root.what == "made":
                     if act.verb != "closes":
                         opens[Open(act.root.source, act.locked, work.unless)] = None
                 else:
                     acts[act] = None
-        return Effect(tuple(acts), tuple(opens))
+        return Effect(tuple(acts), tuple(opens), tuple(waits))
 
     def of_work(self, frame: Frame, work: Work) -> Effect:
         """What one awaited call comes to, for the function that awaits it."""
@@ -157,7 +162,7 @@ class Effects:
             each._replace(locked=each.locked or locked, unless=each.unless + work.unless)
             for each in effect.opens
         )
-        return Effect(tuple(acts), tuple(opens))
+        return Effect(tuple(acts), tuple(opens), effect.waits)
 
     def is_lock(self, frame: Frame, expr: ex.Node) -> bool:
         """Whether an object lets few tasks through; one that nobody knows is taken for a lock, as it is entered."""
@@ -165,6 +170,9 @@ class Effects:
         return not isinstance(kind, Instance) or kind.name.rpartition(".")[2] in LOCKS
 
     def of_call(self, frame: Frame, call: ex.Call, how: str, depth: int = 3) -> Effect:
+        waits = waits_for(self.project, frame.module.name, call)
+        if waits:
+            return Effect(waits=(waits,))
         kind = frame.kind(call.func)
         if not isinstance(kind, Function):
             return NO_EFFECT
@@ -206,14 +214,16 @@ class Effects:
             root = frame.as_caller_sees(act.root, call, function, *found)
             if root is not None:
                 acts.append(act._replace(root=root))
-        return Effect(tuple(dict.fromkeys(acts)), tuple(opens))
+        return Effect(tuple(dict.fromkeys(acts)), tuple(opens), effect.waits)
 
 
 def joined(parts: Iterable[Effect]) -> Effect:
     """Several effects as one."""
     found = list(parts)
     return Effect(
-        tuple(act for each in found for act in each.acts), tuple(o for each in found for o in each.opens)
+        tuple(act for each in found for act in each.acts),
+        tuple(opens for each in found for opens in each.opens),
+        tuple(waits for each in found for waits in each.waits),
     )
 
 
