@@ -18,7 +18,7 @@ from asyncdb_lint.semantics.doings import doings
 from asyncdb_lint.semantics.engine_uses import call_key, engines_behind
 from asyncdb_lint.semantics.kinds import Class, Function, Instance
 from asyncdb_lint.semantics.summary import Work
-from asyncdb_lint.semantics.waiting import waits_for
+from asyncdb_lint.semantics.waiting import lasts, waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -139,7 +139,7 @@ class Effects:
         for work in summary.work:
             effect = self.of_work(Frame(self, module, summary), work)
             opens.update(dict.fromkeys(effect.opens))
-            waits.update(dict.fromkeys(effect.waits))
+            waits.update((each, None) for each in effect.waits if lasts(each))
             for act in effect.acts:
                 if act.root.what == "made":
                     if act.verb != "closes":

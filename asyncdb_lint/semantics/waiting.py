@@ -10,7 +10,7 @@ from asyncdb_lint.semantics.kinds import Class, Constant, Function, Instance
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.project import Project
 
-SHORT = 0.05
+SHORT = 0.1
 """Seconds: a sleep of less lets other tasks run, and no more."""
 SLEEPING = {"asyncio.sleep", "anyio.sleep", "asyncio.tasks.sleep"}
 TASKS = {
@@ -35,6 +35,11 @@ SENDING = {
     "ws_connect", "generate", "chat", "complete", "complete_async", "embed", "upload", "retrieve", "transcribe",
 }  # fmt: skip
 STEPS = 8
+
+
+def lasts(waits: str) -> bool:
+    """Whether a wait counts for callers too: deep down, a sleep is mostly a pause before another try."""
+    return waits.rpartition(".")[0] in CLIENTS or waits in FUNCTIONS
 
 
 def waits_for(project: Project, module: str, call: ex.Call) -> str:

@@ -11,6 +11,7 @@ from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics.effects import frame_of, label
 from asyncdb_lint.semantics.holding import Holding
+from asyncdb_lint.semantics.lifecycle import is_handling
 
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.effects import Done, Frame
@@ -26,8 +27,8 @@ class SessionHeldWhileWaiting(Rule):
 
     ## What it flags
 
-    `asyncio.sleep`, requests of httpx, aiohttp and of language models' clients, and waiting for queues and events,
-    directly or in a project function that is awaited, where a session of the function has worked and not yet
+    `asyncio.sleep`, waiting for queues and events, and requests of httpx, aiohttp and of language models' clients
+    (these also in project functions that are awaited), where a session of the function has worked and not yet
     committed, rolled back or closed, or where a connection of an engine or pool is open. One finding for a session.
     Functions that take a lock or listen for notifications on the connection hold it on purpose, and are left alone.
 
@@ -92,7 +93,8 @@ class SessionHeldWhileWaiting(Rule):
         holding = Holding(self.file, frame)
         told = set()
         for each in done:
-            for held in holding.at(each.node) if each.effect.waits else ():
+            waits = bool(each.effect.waits) and not is_handling(self.file.model, each.node)
+            for held in holding.at(each.node) if waits else ():
                 if held.root not in told and label(self.file, held.root):
                     told.add(held.root)
                     self.tell(held, each)
