@@ -317,16 +317,20 @@ class Frame:
                     else parameter.options[0]
                 )
             if isinstance(parameter, ex.Param) and parameter.function.endswith(".__init__"):
-                init = home.functions.get(parameter.function)
-                names = (
-                    [each.name for each in init.parameters[1:] if not each.star] if init is not None else []
-                )
-                return argument_for(made, names, parameter.name)
+                return argument_for(made, self.constructor(cls), parameter.name)
             if name in summary.annotations and f"{summary.qualname}.__init__" not in home.functions:
                 return argument_for(made, list(fields(summary)), name)  # a dataclass
             if name in summary.attributes:
                 return None
         return None
+
+    def constructor(self, cls: Class) -> list[str]:
+        """The parameters that a class is called with; a subclass that has its own mostly hands on those of its name."""
+        for base in self.project.mro(cls.name):
+            found = self.project.function(f"{base}.__init__") if ":" in base else None
+            if found is not None:
+                return [each.name for each in found[1].parameters[1:] if not each.star]
+        return []
 
     def root_of_call(self, call: ex.Call, held: int | None, depth: int) -> Root | None:
         kind = self.kind(call.func)

@@ -93,7 +93,12 @@ class SessionHeldWhileWaiting(Rule):
         holding = Holding(self.file, frame)
         told = set()
         for each in done:
-            waits = bool(each.effect.waits) and not is_handling(self.file.model, each.node)
+            # What works on a session of its caller's while it waits is told where it stands.
+            waits = (
+                bool(each.effect.waits)
+                and not each.effect.acts
+                and not is_handling(self.file.model, each.node)
+            )
             for held in holding.at(each.node) if waits else ():
                 if held.root not in told and label(self.file, held.root):
                     told.add(held.root)
