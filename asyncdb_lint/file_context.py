@@ -192,6 +192,8 @@ class FileContext:
     def statement_row(self, node: cst.CSTNode) -> int:
         """The first line of the statement around a node: an ignore comment may stand there too."""
         while not isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement, cst.Module)):
+            if node not in self.model.parents:  # the name in a definition
+                break
             node = self.model.parents[node]
         return 1 if isinstance(node, cst.Module) else self.positions[node].start.line
 
