@@ -18,6 +18,7 @@ from asyncdb_lint.semantics.commits import note_reads
 from asyncdb_lint.semantics.contexts import registers
 from asyncdb_lint.semantics.custody import note_custody
 from asyncdb_lint.semantics.doings import note_work
+from asyncdb_lint.semantics.fresh_engines import note_kept
 from asyncdb_lint.semantics.lowering import Lowering
 from asyncdb_lint.semantics.model import Model, Scope
 from asyncdb_lint.semantics.patterns import targets_of
@@ -71,6 +72,7 @@ class Builder(Lowering):
         summary.registered = tuple(self.registered)
         summary.states = {name: tuple(options) for name, options in self.states.items()}
         note_custody(self.model)
+        note_kept(self.model)
         note_work(self.model)
         note_reads(self.model)
 

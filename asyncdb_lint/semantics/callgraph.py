@@ -18,6 +18,7 @@ from asyncdb_lint.semantics.contexts import Context, context
 from asyncdb_lint.semantics.engine_uses import engine_uses
 from asyncdb_lint.semantics.kinds import Class, Function
 from asyncdb_lint.semantics.modules import names_test
+from asyncdb_lint.semantics.serving import served
 from asyncdb_lint.semantics.trace import (
     NOTHING_GIVEN,
     EngineMade,
@@ -86,6 +87,8 @@ class Reach(msgspec.Struct):
     `handed` has the functions that coroutine functions hand to threads, with the modules that do; `places` says
     where hops stand. `engines` are all engines that are made, each with its module, and `engine_uses` the places where
     a loop waits for one. `put` are the parameters (`slot`) on which is waited, of which only calls tell what they are.
+    `made` are the functions that make an engine or a pool, and where; `served` those of them, and of the functions that
+    run them, that run for each request or task.
     """
 
     hops: dict[str, dict[str, Hop]] = {}
@@ -98,6 +101,8 @@ class Reach(msgspec.Struct):
     engines: list[tuple[str, EngineMade]] = []
     engine_uses: dict[str, list[Where]] = {}
     put: set[str] = set()
+    made: dict[str, Where] = {}
+    served: set[str] = set()
 
     def first(self, callee: str, given: Mapping[str, Given]) -> str | None:
         """The parameter on whose object a call of `callee` waits: "" for an object of its own, None if it does not.
@@ -171,6 +176,10 @@ class CallGraph:
             if parameter and self.is_put(name, parameter)
         }
         reach.engines = [(module, each) for module, trace in self.traces.items() for each in trace.engines]
+        reach.made = {
+            name: (module, *found.makes[0]) for module, name, found in self.functions() if found.makes
+        }
+        reach.served = served(self, set(reach.made)) if reach.made else set()
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
         return reach
@@ -561,6 +570,7 @@ class CallGraph:
         for callee, parameter in starts:
             for hop in reach.way(callee, parameter):
                 found |= {hop.where, hop.through or hop.where}
+        found |= {where for name, where in reach.made.items() if name in reach.served}
         return found - {NOWHERE}
 
 

@@ -9,7 +9,7 @@ import libcst as cst
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.model import Binding, Model
 
-CLOSING = {"close", "aclose", "__aexit__", "__exit__", "remove", "release"}
+CLOSING = {"close", "aclose", "__aexit__", "__exit__", "remove", "release", "dispose"}
 HARMLESS = (
     cst.Comparison,
     cst.ComparisonTarget,

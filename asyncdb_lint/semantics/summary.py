@@ -69,7 +69,8 @@ class ModuleSummary(msgspec.Struct, array_like=True):
     """One module. `names` holds what each module-level name may be, `stars` the modules imported by `*`.
 
     `registered` are calls that may hand a function to a framework (`Depends(…)`, `add_api_route(…)`).
-    `states` has what is assigned to `x.state.name`, by name: `x.state` and the value.
+    `states` has what is assigned to `x.state.name`, by name: `x.state` and the value. `kept` are bindings of functions
+    whose object outlives the call, or is ended in it.
     """
 
     name: str
@@ -83,3 +84,4 @@ class ModuleSummary(msgspec.Struct, array_like=True):
     imports: tuple[str, ...] = ()
     registered: tuple[Call, ...] = ()
     states: dict[str, tuple[tuple[Node, Node], ...]] = {}
+    kept: tuple[int, ...] = ()

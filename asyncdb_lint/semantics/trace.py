@@ -88,7 +88,7 @@ class FunctionTrace(msgspec.Struct, array_like=True):
 
     `calls_given` are places where it calls what it, or a function around it, was given: (function, parameter).
     `offloads` are those that it hands to a thread, `hands_over` the project functions that it does. `concurrent` tells
-    that it starts tasks beside itself.
+    that it starts tasks beside itself. `makes` are calls that make an engine or a pool.
     """
 
     is_async: bool
@@ -98,6 +98,7 @@ class FunctionTrace(msgspec.Struct, array_like=True):
     offloads: list[tuple[str, str]] = []
     hands_over: list[str] = []
     concurrent: bool = False
+    makes: list[NodeRef] = []
 
 
 class ModuleTrace(msgspec.Struct, array_like=True):

@@ -11,6 +11,7 @@ from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.alternatives import alternatives
 from asyncdb_lint.semantics.blocking import CONSUMERS, class_label, form, is_awaited
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, engine_behind, engine_made
+from asyncdb_lint.semantics.fresh_engines import POOLED
 from asyncdb_lint.semantics.kinds import NONE, Class, Function, Instance, Kind, Unknown
 from asyncdb_lint.semantics.offload import LOOPS
 from asyncdb_lint.semantics.trace import (
@@ -142,6 +143,8 @@ class Tracing:
             assert isinstance(call, cst.Call)
             function, kind = self.function_of(call), self.file.kind(call.func)
             name = kind.name if isinstance(kind, (Function, Class)) else ""
+            if name in POOLED:
+                self.functions[function].makes.append(self.ref(call))
             if name in CONCURRENCY:
                 self.functions[function].concurrent = True
             elif name in ENGINE_MAKERS:
