@@ -32,10 +32,13 @@ def find(word: str) -> type[Rule] | None:
 def nearest(word: str) -> str:
     """` (did you mean …?)` with the closest code or name, or nothing."""
     known = [*names(), *names().values(), "ALL"]
-    close = difflib.get_close_matches(word, known, 1, 0.6) or difflib.get_close_matches(
-        word.upper(), known, 1, 0.6
-    )
-    return f" (did you mean `{close[0]}`?)" if close else ""
+    for form in (word, word.upper()):
+        close = difflib.get_close_matches(form, known, 8, 0.6)
+        if close and form.startswith("ADB"):  # codes are all alike: a wrong letter is likelier than two
+            close.sort(key=lambda each: -sum(map(str.__eq__, each, form)))
+        if close:
+            return f" (did you mean `{close[0]}`?)"
+    return ""
 
 
 def expand(selector: str) -> frozenset[str]:

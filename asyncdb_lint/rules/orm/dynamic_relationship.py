@@ -68,7 +68,7 @@ class DynamicRelationship(Rule):
     severity = Severity.ERROR
     fix = Applicability.UNSAFE
     holds_for = {"sqlalchemy": ">=2.0"}
-    triggers = (b"dynamic",)
+    triggers = seeds = (b'"dynamic"', b"'dynamic'", b"dynamic_loader")
 
     def visit_Call(self, call: cst.Call) -> None:
         kind = self.kind(call.func)

@@ -67,7 +67,7 @@ class TypeWithoutCacheKey(Rule):
     severity = Severity.WARNING
     fix = Applicability.UNSAFE
     holds_for = {"sqlalchemy": ">=1.4.28"}
-    triggers = (b"TypeDecorator", b"UserDefinedType", b"Dialect")
+    triggers = seeds = (b"TypeDecorator", b"UserDefinedType", b"Dialect")
 
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         scope = self.file.model.opened.get(node)
