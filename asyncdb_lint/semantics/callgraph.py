@@ -17,6 +17,7 @@ from asyncdb_lint.semantics.callables import CONTEXT_MANAGERS, PROPERTIES, ROUTE
 from asyncdb_lint.semantics.contexts import Context, context
 from asyncdb_lint.semantics.engine_uses import engine_uses
 from asyncdb_lint.semantics.kinds import Class, Function
+from asyncdb_lint.semantics.loops import lasting_engines, runners
 from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.serving import served
 from asyncdb_lint.semantics.trace import (
@@ -87,8 +88,10 @@ class Reach(msgspec.Struct):
     `handed` has the functions that coroutine functions hand to threads, with the modules that do; `places` says
     where hops stand. `engines` are all engines that are made, each with its module, and `engine_uses` the places where
     a loop waits for one. `put` are the parameters (`slot`) on which is waited, of which only calls tell what they are.
-    `made` are the functions that make an engine or a pool, and where; `served` those of them, and of the functions that
-    run them, that run for each request or task.
+    `made` are the functions that make an engine or a pool, and where; `served` those of them, of functions that make
+    event loops, and of the functions that run them, that run for each request or task. `runners` are functions that
+    make a loop for a coroutine that they are given, with the parameters that are it; `bound` the engines whose
+    connections belong to the loop that opened them and that live as long as the process, each with its module.
     """
 
     hops: dict[str, dict[str, Hop]] = {}
@@ -103,6 +106,8 @@ class Reach(msgspec.Struct):
     put: set[str] = set()
     made: dict[str, Where] = {}
     served: set[str] = set()
+    runners: dict[str, tuple[str, ...]] = {}
+    bound: dict[str, tuple[str, EngineMade]] = {}
 
     def first(self, callee: str, given: Mapping[str, Given]) -> str | None:
         """The parameter on whose object a call of `callee` waits: "" for an object of its own, None if it does not.
@@ -179,7 +184,10 @@ class CallGraph:
         reach.made = {
             name: (module, *found.makes[0]) for module, name, found in self.functions() if found.makes
         }
-        reach.served = served(self, set(reach.made)) if reach.made else set()
+        running = {name for _, name, found in self.functions() if found.runs}
+        if running:
+            reach.runners, reach.bound = runners(self), lasting_engines(self)
+        reach.served = served(self, reach.made.keys() | running) if reach.made or running else set()
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
         return reach
@@ -571,6 +579,7 @@ class CallGraph:
             for hop in reach.way(callee, parameter):
                 found |= {hop.where, hop.through or hop.where}
         found |= {where for name, where in reach.made.items() if name in reach.served}
+        found |= {(module, *each.node) for module, each in reach.bound.values()}
         return found - {NOWHERE}
 
 

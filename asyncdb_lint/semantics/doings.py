@@ -49,7 +49,7 @@ def note_captured(model: Model) -> None:
 
 
 def doings(model: Model) -> Iterator[Doing]:
-    """What the coroutine functions of a file await, enter and iterate."""
+    """What the coroutine functions of a file await, enter and iterate, and what they dispose of."""
     for node in model.nodes.get(cst.Await, ()):
         assert isinstance(node, cst.Await)
         yield from doing(model, node.expression, "awaited")
@@ -61,6 +61,11 @@ def doings(model: Model) -> Iterator[Doing]:
         assert isinstance(loop, (cst.For, cst.CompFor))
         if loop.asynchronous is not None:
             yield from doing(model, loop.iter, "iterated")
+    for call in model.nodes.get(cst.Call, ()):
+        assert isinstance(call, cst.Call)
+        is_dispose = isinstance(call.func, cst.Attribute) and call.func.attr.value == "dispose"
+        if is_dispose and not isinstance(model.parents[call], cst.Await):
+            yield from doing(model, call, "called")  # of a synchronous engine
 
 
 def doing(model: Model, node: cst.BaseExpression, how: str) -> Iterator[Doing]:

@@ -98,6 +98,8 @@ class Effect(NamedTuple):
     opens: tuple[Open, ...] = ()
     waits: tuple[str, ...] = ()
     """What it waits for besides the database (`httpx.AsyncClient.post`)."""
+    disposes: tuple[str, ...] = ()
+    """The keys of the engines that it disposes of."""
 
 
 NO_EFFECT = Effect()
@@ -136,17 +138,19 @@ class Effects:
         acts: dict[Act, None] = {}
         opens: dict[Open, None] = {}
         waits: dict[str, None] = {}
+        disposes: dict[str, None] = {}
         for work in summary.work:
             effect = self.of_work(Frame(self, module, summary), work)
             opens.update(dict.fromkeys(effect.opens))
             waits.update((each, None) for each in effect.waits if lasts(each))
+            disposes.update(dict.fromkeys(effect.disposes))
             for act in effect.acts:
                 if act.root.what == "made":
                     if act.verb != "closes":
                         opens[Open(act.root.source, act.locked, work.unless)] = None
                 else:
                     acts[act] = None
-        return Effect(tuple(acts), tuple(opens), tuple(waits))
+        return Effect(tuple(acts), tuple(opens), tuple(waits), tuple(disposes))
 
     def of_work(self, frame: Frame, work: Work) -> Effect:
         """What one awaited call comes to, for the function that awaits it."""
@@ -162,7 +166,7 @@ class Effects:
             each._replace(locked=each.locked or locked, unless=each.unless + work.unless)
             for each in effect.opens
         )
-        return Effect(tuple(acts), tuple(opens), effect.waits)
+        return effect._replace(acts=tuple(acts), opens=tuple(opens))
 
     def is_lock(self, frame: Frame, expr: ex.Node) -> bool:
         """Whether an object lets few tasks through; one that nobody knows is taken for a lock, as it is entered."""
@@ -180,6 +184,8 @@ class Effects:
             return self.of_project_call(frame, call, kind)
         if isinstance(call.func, ex.Attr) and kind.owner is not None:
             role, mode = self.project.role(kind.owner)
+            if role == "engine" and call.func.name == "dispose":
+                return Effect(disposes=(frame.source(call.func.value),))
             if mode == "async" and role in HELD:
                 return self.on_session(frame, call, call.func, kind.owner)
             if mode == "async" and role in SOURCES - {"session_factory"} and self.takes(call.func.name, role):
@@ -214,7 +220,7 @@ class Effects:
             root = frame.as_caller_sees(act.root, call, function, *found)
             if root is not None:
                 acts.append(act._replace(root=root))
-        return Effect(tuple(dict.fromkeys(acts)), tuple(opens), effect.waits)
+        return effect._replace(acts=tuple(dict.fromkeys(acts)), opens=tuple(opens))
 
 
 def joined(parts: Iterable[Effect]) -> Effect:
@@ -224,6 +230,7 @@ def joined(parts: Iterable[Effect]) -> Effect:
         tuple(act for each in found for act in each.acts),
         tuple(opens for each in found for opens in each.opens),
         tuple(waits for each in found for waits in each.waits),
+        tuple(disposed for each in found for disposed in each.disposes),
     )
 
 
@@ -378,6 +385,8 @@ class Frame:
 
     def source(self, expr: ex.Node) -> str:
         """The key of the engine or pool that an expression comes from in the end; empty where it has no pool."""
+        if isinstance(expr, ex.Attr) and expr.name == "sync_engine":
+            expr = expr.value
         found = engines_behind(self.project, self.module.name, expr)
         if found:
             pooled = [call_key(*each) for each in found if self.is_pooled(*each)]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.callgraph import CallGraph, Reach, Where
+    from asyncdb_lint.semantics.model import Scope
     from asyncdb_lint.semantics.project import Project
     from asyncdb_lint.semantics.trace import NodeRef, Place
 
@@ -35,6 +36,7 @@ ENGINE_MAKERS = {
 }
 """The functions whose engines are told apart, and whether they make async ones."""
 
+CACHES = {"functools.lru_cache", "functools.cache"}
 HAND_THROUGH = {"contextlib.closing", "typing.cast", "builtins.next"}
 # Folders of code that is run by hand, by a tool or by a worker that has its loop for one job.
 ASIDE_FOLDERS = {
@@ -191,7 +193,58 @@ def engine_made(file: FileContext, call: cst.Call, ref: NodeRef, *, is_async: bo
     if isinstance(target, cst.Assign) and isinstance(target.targets[0].target, cst.Attribute):
         name = file.source(target.targets[0].target, 40)
     key = call_key(file.model.name, expr, held.index if held is not None else None)
-    yield EngineMade(ref, key, is_async, name, file.model.exprs.get(url.value, ex.OPAQUE))
+    known = file.engines.get(call)
+    driver = known.driver.name if known is not None and known.driver is not None else ""
+    pool = known.pool or "" if known is not None else ""
+    yield EngineMade(
+        ref,
+        key,
+        is_async,
+        name,
+        file.model.exprs.get(url.value, ex.OPAQUE),
+        driver,
+        pool,
+        lasting(file, call),
+    )
+
+
+def lasting(file: FileContext, call: cst.Call) -> str:
+    """What keeps the engine that a call makes, as `EngineMade` has it."""
+    target = file.model.parents[call]
+    assigned = target.targets[0].target if isinstance(target, cst.Assign) else getattr(target, "target", None)
+    scope = file.model.scope_of(call)
+    function, cls = scope.function, scope.enclosing_class
+    match assigned:
+        case cst.Name(name) if scope.what == "module" or is_guarded_global(file, scope, name):
+            return "module" if is_only_value(file, name) else ""
+        case cst.Attribute(value=cst.Name("self")) if function is not None and cls is not None:
+            is_init = function.qualname == f"{cls.qualname}.__init__"
+            return f"{file.model.name}:{cls.qualname}" if is_init else ""
+    if function is not None and isinstance(function.node, cst.FunctionDef):
+        for each in function.node.decorators:
+            decorator = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
+            if getattr(file.kind(decorator), "name", "") in CACHES:
+                return "cached"
+    return ""
+
+
+def is_guarded_global(file: FileContext, scope: Scope, name: str) -> bool:
+    """Whether a function assigns a module's name, and only once: it asks what the name holds."""
+    return scope.declared.get(name) == "global" and any(
+        isinstance(test, cst.If)
+        and file.model.scope_of(test) is scope
+        and name in file.source(test.test, 200)
+        for test in file.model.nodes.get(cst.If, ())
+    )
+
+
+def is_only_value(file: FileContext, name: str) -> bool:
+    """Whether a module's name is this one object, as far as it is anything."""
+    values = set()
+    for each in file.model.summary.names.get(name, ()):
+        value = file.model.bindings[each.index].expr if isinstance(each, ex.Bound) else each
+        values |= {value} - {ex.NONE} if not isinstance(value, ex.Typed) else set()
+    return len(values) == 1
 
 
 # Where the loop waits

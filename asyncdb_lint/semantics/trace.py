@@ -32,13 +32,21 @@ class Wait(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EngineMade(msgspec.Struct, frozen=True, array_like=True):
-    """A call that makes a SQLAlchemy engine: its key for the whole project, its name, its URL as written."""
+    """A call that makes a SQLAlchemy engine: its key for the whole project, its name, its URL as written.
+
+    `driver` is the name of its driver ("asyncpg"), `pool` the class of its pool; empty where nobody knows. `lasting`
+    tells what keeps it as long as the process lives: "module" or "cached" for a name or a cached function that is
+    this engine and never another, the class (`module:Class`) for an attribute of its objects, else empty.
+    """
 
     node: NodeRef
     key: str
     is_async: bool
     name: str
     url: Node
+    driver: str = ""
+    pool: str = ""
+    lasting: str = ""
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True):
@@ -88,7 +96,8 @@ class FunctionTrace(msgspec.Struct, array_like=True):
 
     `calls_given` are places where it calls what it, or a function around it, was given: (function, parameter).
     `offloads` are those that it hands to a thread, `hands_over` the project functions that it does. `concurrent` tells
-    that it starts tasks beside itself. `makes` are calls that make an engine or a pool.
+    that it starts tasks beside itself. `makes` are calls that make an engine or a pool. `runs` are those that make an
+    event loop for a coroutine, and the function's parameter that the coroutine is, if it is one.
     """
 
     is_async: bool
@@ -99,6 +108,7 @@ class FunctionTrace(msgspec.Struct, array_like=True):
     hands_over: list[str] = []
     concurrent: bool = False
     makes: list[NodeRef] = []
+    runs: list[tuple[NodeRef, str]] = []
 
 
 class ModuleTrace(msgspec.Struct, array_like=True):

@@ -13,6 +13,7 @@ from asyncdb_lint.semantics.blocking import CONSUMERS, class_label, form, is_awa
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, engine_behind, engine_made
 from asyncdb_lint.semantics.fresh_engines import POOLED
 from asyncdb_lint.semantics.kinds import NONE, Class, Function, Instance, Kind, Unknown
+from asyncdb_lint.semantics.loops import loop_runs, own_parameter
 from asyncdb_lint.semantics.offload import LOOPS
 from asyncdb_lint.semantics.trace import (
     EngineMade,
@@ -77,6 +78,9 @@ class Tracing:
         self.note_implicit()
         for found in file.offloads:
             self.note_offload(found.call, found.function)
+        for run in loop_runs(file):
+            scope = run.scope or self.model.opened[self.model.module]
+            self.functions[scope].runs.append((self.ref(run.node), own_parameter(file, run)))
 
     def named_scopes(self) -> Iterator[tuple[Scope, str]]:
         """Functions by qualified name; lambdas by that of what holds them and a number."""

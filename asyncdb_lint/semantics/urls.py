@@ -251,7 +251,7 @@ def member(
     is_settings = is_settings_class(project, home, summary)
     if not is_settings and (summary.bases or summary.decorators or not exact):
         return None  # whoever makes the object may say something else
-    if is_settings and rewrites(project, home, summary):
+    if is_settings and rewrites(project, home, summary, name):
         return None
     text = read(project, home.name, field_default(project, home.name, choices[0]), None, depth + 1)
     return dataclasses.replace(text, by_default=True) if text is not None and is_settings else text
@@ -279,19 +279,32 @@ def is_settings_class(project: Project, home: ModuleSummary, summary: ClassSumma
     return False
 
 
-def rewrites(project: Project, home: ModuleSummary, summary: ClassSummary) -> bool:
-    """Whether the class has a hook that may change what was given."""
+def rewrites(project: Project, home: ModuleSummary, summary: ClassSummary, field: str) -> bool:
+    """Whether the class has a hook that may change what was given for a field."""
     prefix = f"{summary.qualname}."
     for function in home.functions.values():
         if function.owner != summary.qualname:
             continue
         if function.qualname.removeprefix(prefix) in REWRITERS:
             return True
-        for decorator in function.decorators:
-            kind = project.kind(home.name, decorator.func if isinstance(decorator, ex.Call) else decorator)
-            if "validator" in getattr(kind, "name", ""):
-                return True
+        if any(may_change(project, home.name, decorator, field) for decorator in function.decorators):
+            return True
     return False
+
+
+def may_change(project: Project, module: str, decorator: ex.Node, field: str) -> bool:
+    """Whether a decorator makes a function a validator of a field, or of all fields before they are set.
+
+    One that runs after all are set would assign to the attribute, which would be seen.
+    """
+    call = decorator if isinstance(decorator, ex.Call) else ex.Call(decorator)
+    name = getattr(project.kind(module, call.func), "name", "").rpartition(".")[2]
+    if "validator" not in name:
+        return False
+    if name == "model_validator":
+        return dict(call.keywords).get("mode") != ex.Literal("after")
+    fields = {each.value if isinstance(each, ex.Literal) else "*" for each in call.args}
+    return not fields or bool(fields & {field, "*"})
 
 
 def called(project: Project, module: str, expr: ex.Call, frame: Frame | None, depth: int) -> Text | None:

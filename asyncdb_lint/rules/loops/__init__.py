@@ -1,0 +1,1 @@
+"""ADB8 event loops, processes, hooks."""
