@@ -17,7 +17,7 @@ from asyncdb_lint.semantics.callables import CONTEXT_MANAGERS, PROPERTIES, ROUTE
 from asyncdb_lint.semantics.contexts import Context, context
 from asyncdb_lint.semantics.engine_uses import engine_uses
 from asyncdb_lint.semantics.kinds import Class, Function
-from asyncdb_lint.semantics.loops import lasting_engines, runners
+from asyncdb_lint.semantics.loops import Nested, lasting_engines, nested, runners
 from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.serving import served
 from asyncdb_lint.semantics.trace import (
@@ -92,6 +92,7 @@ class Reach(msgspec.Struct):
     event loops, and of the functions that run them, that run for each request or task. `runners` are functions that
     make a loop for a coroutine that they are given, with the parameters that are it; `bound` the engines whose
     connections belong to the loop that opened them and that live as long as the process, each with its module.
+    `nested` are, by coroutine function, the calls in it that reach a function which makes a loop for database work.
     """
 
     hops: dict[str, dict[str, Hop]] = {}
@@ -108,6 +109,7 @@ class Reach(msgspec.Struct):
     served: set[str] = set()
     runners: dict[str, tuple[str, ...]] = {}
     bound: dict[str, tuple[str, EngineMade]] = {}
+    nested: dict[str, list[Nested]] = {}
 
     def first(self, callee: str, given: Mapping[str, Given]) -> str | None:
         """The parameter on whose object a call of `callee` waits: "" for an object of its own, None if it does not.
@@ -187,6 +189,7 @@ class CallGraph:
         running = {name for _, name, found in self.functions() if found.runs}
         if running:
             reach.runners, reach.bound = runners(self), lasting_engines(self)
+            reach.nested = nested(self)
         reach.served = served(self, reach.made.keys() | running) if reach.made or running else set()
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
@@ -580,6 +583,7 @@ class CallGraph:
                 found |= {hop.where, hop.through or hop.where}
         found |= {where for name, where in reach.made.items() if name in reach.served}
         found |= {(module, *each.node) for module, each in reach.bound.values()}
+        found |= {where for calls in reach.nested.values() for each in calls for where, _ in each.way}
         return found - {NOWHERE}
 
 

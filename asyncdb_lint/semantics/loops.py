@@ -10,17 +10,20 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
+import msgspec
 
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.effects import NO_EFFECT, Effect, Frame, effects_of
 from asyncdb_lint.semantics.kinds import Function
+from asyncdb_lint.semantics.lifecycle import around
 from asyncdb_lint.semantics.summary import FunctionSummary
+from asyncdb_lint.semantics.trace import NodeRef, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from asyncdb_lint.file_context import FileContext
-    from asyncdb_lint.semantics.callgraph import CallGraph
+    from asyncdb_lint.semantics.callgraph import CallGraph, Where
     from asyncdb_lint.semantics.model import Scope
     from asyncdb_lint.semantics.trace import EngineMade
 
@@ -32,17 +35,33 @@ ADAPTERS = {"asgiref.sync.async_to_sync", "asgiref.sync.AsyncToSync"}
 METHODS = {"run_until_complete", "run"}
 """Of a loop or an `asyncio.Runner` that was just made."""
 LOOP_MAKERS = {"asyncio.new_event_loop", "uvloop.new_event_loop", "asyncio.Runner"}
-ASKS = {"get_running_loop", "is_running", "current_task", "nest_asyncio", "sniffio"}
-"""Names by which code shows that it knows of a loop that may run already."""
+ASKS = {"get_running_loop", "_get_running_loop", "is_running", "current_task", "current_async_library"}
+"""What code calls that knows of a loop that may run already."""
 DEPTH = 6
 
 
+Way = tuple[tuple[tuple[str, str, int], str], ...]
+"""Places, each with the function that it is in."""
+
+
 class LoopRun(NamedTuple):
-    """A call that makes a loop, the coroutine that runs on it, and the function (None at module level) that does so."""
+    """A call that makes a loop, the coroutine that runs on it, and the function (None at module level) that does so.
+
+    `in_thread`: the loop is made by a thread, which is told to run the coroutine.
+    """
 
     node: cst.Call
     coroutine: ex.Node
     scope: Scope | None
+    in_thread: bool = False
+
+
+class Nested(msgspec.Struct, frozen=True, array_like=True):
+    """A call in a coroutine function, and the calls from there to the one that makes a loop, each with its function."""
+
+    node: NodeRef
+    callee: str
+    way: Way
 
 
 # In one file
@@ -52,9 +71,11 @@ def loop_runs(file: FileContext) -> Iterator[LoopRun]:
     """The calls of a file that make an event loop, or a project function's that does, for a coroutine."""
     for node in file.model.nodes.get(cst.Call, ()):
         assert isinstance(node, cst.Call)
-        coroutine = coroutine_of(file, node)
+        coroutine, in_thread = coroutine_of(file, node), False
+        if coroutine is None:
+            coroutine, in_thread = handed_to_runner(file, node), True
         if coroutine is not None:
-            yield LoopRun(node, coroutine, file.model.scope_of(node).function)
+            yield LoopRun(node, coroutine, file.model.scope_of(node).function, in_thread)
 
 
 def coroutine_of(file: FileContext, call: cst.Call) -> ex.Node | None:
@@ -68,9 +89,12 @@ def coroutine_of(file: FileContext, call: cst.Call) -> ex.Node | None:
     if name in CALLING_RUNNERS:
         return ex.Call(expr.args[0], expr.args[1:]) if expr.args else None
     adapted = adapter(file, expr.func)
-    if adapted is not None:
-        return ex.Call(adapted, expr.args, expr.keywords)
-    for arg, following in itertools.pairwise(call.args):  # `submit(asyncio.run, main())`
+    return ex.Call(adapted, expr.args, expr.keywords) if adapted is not None else None
+
+
+def handed_to_runner(file: FileContext, call: cst.Call) -> ex.Node | None:
+    """The coroutine in `executor.submit(asyncio.run, main())` and `Thread(target=asyncio.run, args=(main(),))`."""
+    for arg, following in itertools.pairwise(call.args):
         if names_run(arg.value) and getattr(file.kind(arg.value), "name", "") in RUNNERS:
             value = following.value
             if isinstance(value, cst.Tuple) and value.elements:
@@ -132,12 +156,22 @@ def own_parameter(file: FileContext, run: LoopRun) -> str:
     return ""
 
 
-def knows_of_loops(file: FileContext, scope: Scope) -> bool:
-    """Whether a function asks if a loop is running before it makes one."""
-    return any(
-        isinstance(name, cst.Name) and name.value in ASKS and file.model.scope_of(name).function is scope
-        for name in file.model.nodes.get(cst.Name, ())
+def is_careful(file: FileContext, run: LoopRun) -> bool:
+    """Whether it is a thread that makes the loop, or the function asks if one is running, or expects the error."""
+    for parent, inner in around(file.model, run.node):
+        if isinstance(parent, cst.Try) and inner is parent.body:
+            names = {file.source(each.type, 80) for each in parent.handlers if each.type is not None}
+            if any("RuntimeError" in name for name in names):
+                return True
+    return run.in_thread or any(
+        isinstance(call, cst.Call) and file.model.scope_of(call).function is run.scope and asks(call.func)
+        for call in file.model.nodes.get(cst.Call, ())
     )
+
+
+def asks(func: cst.BaseExpression) -> bool:
+    """Whether what is called tells of a running loop."""
+    return getattr(func.attr if isinstance(func, cst.Attribute) else func, "value", "") in ASKS
 
 
 def lent_runs(file: FileContext) -> Iterator[LoopRun]:
@@ -189,7 +223,7 @@ def runners(graph: CallGraph) -> dict[str, tuple[str, ...]]:
     """The functions that make a loop for a coroutine that they are given: by name, the parameters that are it."""
     found: dict[str, set[str]] = collections.defaultdict(set)
     for _, name, function in graph.functions():
-        found[name] |= {parameter for _, parameter in function.runs if parameter}
+        found[name] |= {each.parameter for each in function.runs if each.parameter}
     todo = [name for name, parameters in found.items() if parameters]
     while todo:
         callee = todo.pop()
@@ -219,3 +253,51 @@ def lasting_engines(graph: CallGraph) -> dict[str, tuple[str, EngineMade]]:
         for each in trace.engines
         if each.driver == "asyncpg" and each.pool == "AsyncAdaptedQueuePool" and each.lasting in keepers
     }
+
+
+def nested(graph: CallGraph) -> dict[str, list[Nested]]:
+    """By coroutine function, its calls that make a loop for database work where one is running: that raises."""
+    if any("nest_asyncio" in summary.imports for summary in graph.project.modules.values()):
+        return {}
+    callers: dict[str, list[tuple[str, str, Site]]] = collections.defaultdict(list)
+    for module, name, function in graph.functions():
+        for site in function.sites:
+            if not site.awaits:
+                callers[site.callee].append((module, name, site))
+    ways: dict[str, Way] = {name: ((where, name),) for name, where in nesting(graph, callers).items()}
+    todo = collections.deque(ways)
+    found: dict[str, list[Nested]] = collections.defaultdict(list)
+    while todo:
+        callee = todo.popleft()
+        if graph.wrappers(callee) != ():
+            continue  # a decorator may run it in a thread
+        for module, name, site in callers[callee]:
+            if graph.is_async(name):
+                found[name].append(Nested(site.node, callee, ways[callee]))
+            elif name not in ways:
+                ways[name] = (((module, *site.node), name), *ways[callee])
+                todo.append(name)
+    return dict(found)
+
+
+def nesting(graph: CallGraph, callers: Mapping[str, Sequence[tuple[str, str, Site]]]) -> dict[str, Where]:
+    """The plain functions that make a loop for database work, without a look at whether one is running, and where."""
+    helpers: set[str] = set()
+    makers: dict[str, Where] = {}
+    for module, name, function in graph.functions():
+        for each in function.runs:
+            if not each.careful and not function.is_async:
+                makers[name] = (module, *each.node)
+                helpers |= {name} if each.parameter else set()
+    for helper in helpers:
+        for module, name, site in callers.get(helper, ()):
+            makers.setdefault(name, (module, *site.node))
+    effects = effects_of(graph.project)
+    return {
+        name: where
+        for name, where in makers.items()
+        if not graph.is_async(name) and any(
+            site.awaits in ("run", "other") and effects.of(site.callee).acts + effects.of(site.callee).opens
+            for site in graph.by_name[name].sites
+        )
+    }  # fmt: skip

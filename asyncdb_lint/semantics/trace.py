@@ -91,13 +91,23 @@ class Target(NamedTuple):
     on: str = ""
 
 
+class LoopMade(msgspec.Struct, frozen=True, array_like=True):
+    """A call that makes an event loop for a coroutine (`asyncio.run`), and the function's parameter that this is, if it
+    is one. `careful`: in a thread, or after a look at whether a loop is running.
+    """
+
+    node: NodeRef
+    parameter: str = ""
+    careful: bool = False
+
+
 class FunctionTrace(msgspec.Struct, array_like=True):
     """One function, nested function or lambda, by its qualified name in the module.
 
     `calls_given` are places where it calls what it, or a function around it, was given: (function, parameter).
     `offloads` are those that it hands to a thread, `hands_over` the project functions that it does. `concurrent` tells
-    that it starts tasks beside itself. `makes` are calls that make an engine or a pool. `runs` are those that make an
-    event loop for a coroutine, and the function's parameter that the coroutine is, if it is one.
+    that it starts tasks beside itself. `makes` are calls that make an engine or a pool, `runs` those that make an event
+    loop for a coroutine.
     """
 
     is_async: bool
@@ -108,7 +118,7 @@ class FunctionTrace(msgspec.Struct, array_like=True):
     hands_over: list[str] = []
     concurrent: bool = False
     makes: list[NodeRef] = []
-    runs: list[tuple[NodeRef, str]] = []
+    runs: list[LoopMade] = []
 
 
 class ModuleTrace(msgspec.Struct, array_like=True):

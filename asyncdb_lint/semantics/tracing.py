@@ -13,12 +13,13 @@ from asyncdb_lint.semantics.blocking import CONSUMERS, class_label, form, is_awa
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, engine_behind, engine_made
 from asyncdb_lint.semantics.fresh_engines import POOLED
 from asyncdb_lint.semantics.kinds import NONE, Class, Function, Instance, Kind, Unknown
-from asyncdb_lint.semantics.loops import loop_runs, own_parameter
+from asyncdb_lint.semantics.loops import is_careful, loop_runs, own_parameter
 from asyncdb_lint.semantics.offload import LOOPS
 from asyncdb_lint.semantics.trace import (
     EngineMade,
     FunctionTrace,
     Given,
+    LoopMade,
     ModuleTrace,
     NodeRef,
     Site,
@@ -80,7 +81,9 @@ class Tracing:
             self.note_offload(found.call, found.function)
         for run in loop_runs(file):
             scope = run.scope or self.model.opened[self.model.module]
-            self.functions[scope].runs.append((self.ref(run.node), own_parameter(file, run)))
+            self.functions[scope].runs.append(
+                LoopMade(self.ref(run.node), own_parameter(file, run), is_careful(file, run))
+            )
 
     def named_scopes(self) -> Iterator[tuple[Scope, str]]:
         """Functions by qualified name; lambdas by that of what holds them and a number."""
