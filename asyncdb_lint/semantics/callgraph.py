@@ -16,6 +16,7 @@ from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.callables import CONTEXT_MANAGERS, PROPERTIES, ROUTE_METHODS, TRANSPARENT
 from asyncdb_lint.semantics.contexts import Context, context
 from asyncdb_lint.semantics.engine_uses import engine_uses
+from asyncdb_lint.semantics.forks import NOTHING_FORKED, Forked, forked
 from asyncdb_lint.semantics.kinds import Class, Function
 from asyncdb_lint.semantics.loops import Nested, lasting_engines, nested, runners
 from asyncdb_lint.semantics.modules import names_test
@@ -92,7 +93,8 @@ class Reach(msgspec.Struct):
     event loops, and of the functions that run them, that run for each request or task. `runners` are functions that
     make a loop for a coroutine that they are given, with the parameters that are it; `bound` the engines whose
     connections belong to the loop that opened them and that live as long as the process, each with its module.
-    `nested` are, by coroutine function, the calls in it that reach a function which makes a loop for database work.
+    `nested` are, by coroutine function, the calls in it that reach a function which makes a loop for database work,
+    `forked` what Celery's workers run.
     """
 
     hops: dict[str, dict[str, Hop]] = {}
@@ -110,6 +112,7 @@ class Reach(msgspec.Struct):
     runners: dict[str, tuple[str, ...]] = {}
     bound: dict[str, tuple[str, EngineMade]] = {}
     nested: dict[str, list[Nested]] = {}
+    forked: Forked = NOTHING_FORKED
 
     def first(self, callee: str, given: Mapping[str, Given]) -> str | None:
         """The parameter on whose object a call of `callee` waits: "" for an object of its own, None if it does not.
@@ -191,6 +194,7 @@ class CallGraph:
             reach.runners, reach.bound = runners(self), lasting_engines(self)
             reach.nested = nested(self)
         reach.served = served(self, reach.made.keys() | running) if reach.made or running else set()
+        reach.forked = forked(self)
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
         return reach

@@ -10,6 +10,8 @@ import libcst as cst
 from asyncdb_lint.semantics.usage import fates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.model import Model
     from asyncdb_lint.semantics.project import Project
@@ -42,7 +44,13 @@ def server_modules(project: Project) -> frozenset[str]:
         for name, summary in project.modules.items()
         if not APPLICATIONS.isdisjoint(summary.imports) and not SHORT_LIVED_FOLDERS & set(name.split("."))
     ]
-    seen: set[str] = set()
+    _cache[project] = (len(project.modules), frozenset(with_imports(project, todo)))
+    return _cache[project][1]
+
+
+def with_imports(project: Project, names: Iterable[str]) -> set[str]:
+    """Some modules and all that they import, at any distance."""
+    todo, seen = list(names), set[str]()
     while todo:
         name = todo.pop()
         if name in seen or name not in project.modules:
@@ -50,8 +58,7 @@ def server_modules(project: Project) -> frozenset[str]:
         seen.add(name)
         found = (project.index.locate(dotted, name) for dotted in project.modules[name].imports)
         todo += [each for each in found if each is not None]
-    _cache[project] = (len(project.modules), frozenset(seen))
-    return _cache[project][1]
+    return seen
 
 
 def is_server_code(file: FileContext) -> bool:

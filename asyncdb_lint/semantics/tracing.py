@@ -124,9 +124,7 @@ class Tracing:
 
     def note_waits(self) -> None:
         for scope, operations in self.file.blocking.by_scope.items():
-            function = scope.function
-            if function is None:
-                continue
+            function = scope.function or self.model.opened[self.model.module]
             for each in operations:
                 if each.decisive and not is_awaited(self.model, each.node):
                     self.functions[function].waits.append(self.wait(each, function))
