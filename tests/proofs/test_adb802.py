@@ -183,7 +183,12 @@ def test_celery(database: Database, tmp_path: Path, form: str, shared: bool) -> 
     try:
         ask = "from tasks import used_in_task as task; print(*task.delay().get(timeout=30))"
         asked = subprocess.run(
-            [sys.executable, "-c", ask], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", ask],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     finally:
         worker.terminate()
