@@ -34,6 +34,15 @@ SENDING = {
     "get", "post", "put", "patch", "delete", "head", "options", "request", "send", "stream", "create", "parse",
     "ws_connect", "generate", "chat", "complete", "complete_async", "embed", "upload", "retrieve", "transcribe",
 }  # fmt: skip
+BLOCKING = {
+    "time.sleep", "urllib.request.urlopen", "urllib.request.urlretrieve", "socket.create_connection",
+    "socket.getaddrinfo", "socket.gethostbyname", "smtplib.SMTP", "smtplib.SMTP_SSL", "requests.request",
+    "httpx.request", "subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output",
+    "os.system", "os.popen",
+    *(f"{library}.{method}" for library in ("requests", "httpx", "requests.Session", "requests.session", "httpx.Client")
+      for method in ("get", "post", "put", "patch", "delete", "head", "options", "request", "send")),
+}  # fmt: skip
+"""Plain functions that wait for something else and stop their thread meanwhile."""
 STEPS = 8
 
 
@@ -46,13 +55,7 @@ def waits_for(project: Project, module: str, call: ex.Call) -> str:
     """What a call waits for that is no database (`httpx.AsyncClient.post`); empty where it is not known to."""
     name = getattr(project.kind(module, call.func), "name", "")
     if name in SLEEPING:
-        seconds = project.kind(module, call.args[0]) if call.args else None
-        is_short = (
-            isinstance(seconds, Constant)
-            and isinstance(seconds.value, (int, float))
-            and seconds.value < SHORT
-        )
-        return "" if is_short else "asyncio.sleep"
+        return "" if is_short(project, module, call) else "asyncio.sleep"
     if name in TASKS | FUNCTIONS - CLIENTS:
         return name
     if not isinstance(call.func, ex.Attr) or call.func.name not in SENDING:
@@ -122,3 +125,16 @@ def attribute(project: Project, module: str, value: ex.Node, name: str) -> tuple
         if found is not None and options:
             return found[0].name, options[0]
     return None
+
+
+def blocks(project: Project, module: str, call: ex.Call) -> str:
+    """The plain function that stops its thread until something else is done; empty for any other."""
+    name = getattr(project.kind(module, call.func), "name", "")
+    is_nap = name == "time.sleep" and is_short(project, module, call)
+    return name if name in BLOCKING and not is_nap else ""
+
+
+def is_short(project: Project, module: str, call: ex.Call) -> bool:
+    """Whether a sleep is said to be a short one."""
+    seconds = project.kind(module, call.args[0]) if call.args else None
+    return isinstance(seconds, Constant) and isinstance(seconds.value, (int, float)) and seconds.value < SHORT
