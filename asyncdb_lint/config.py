@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     max_connections: int | None = None
     processes: int | None = None
     concurrency: int | None = None
+    idle_timeout: int | None = None
     sqlalchemy_version: str | None = None
     cache_dir: str | None = None
     blocking_calls: tuple[str, ...] = ()
@@ -300,7 +301,7 @@ def check_value(key: str, value: Any, place: str) -> None:
         raise UsageProblem(f"{named}{problem}") from problem
     if key == "sqlalchemy-version" and not re.fullmatch(r"\d+\.\d+(\.\w+)*", value):
         raise UsageProblem(f'{named}`{value}` is not a version such as "2.0" or "2.1.3"')
-    if key in ("max-connections", "processes", "concurrency") and value < 1:
+    if key in ("max-connections", "processes", "concurrency", "idle-timeout") and value < 1:
         raise UsageProblem(f"{named}must be at least 1")
 
 

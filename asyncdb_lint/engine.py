@@ -72,8 +72,9 @@ def inspect(
     stdin: tuple[Path, bytes] | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
+    inventory: bool = False,
 ) -> tuple[Outcome, list[Linked]]:
-    """`run`, with the linked projects that `fixing` goes on with."""
+    """`run`, with the linked projects that `fixing` goes on with; `inventory` if engines are to be located."""
     base = base or Path.cwd()
     targets = discover(paths, settings, base)
     files = [*targets.files, *([stdin[0]] if stdin is not None else [])]
@@ -83,7 +84,9 @@ def inspect(
     outcome = Outcome(findings=list(targets.problems), files=len(files), sources=overrides)
     projects = []
     for root, members in by_project(files, paths):
-        linked = check_project(root, members, explicit, settings, overrides, jobs, progress)
+        linked = check_project(
+            root, members, explicit, settings, overrides, jobs, progress, inventory=inventory
+        )
         if base.is_relative_to(root):  # settings for several projects name what is in any of them
             declared.verify(linked.linking.project, linked.linking.screen, settings, base)
         projects.append(linked)
@@ -163,6 +166,8 @@ def check_project(
     overrides: Mapping[str, bytes],
     jobs: int,
     progress: Progress | None,
+    *,
+    inventory: bool = False,
 ) -> Linked:
     """Everything about one project: which of it must be parsed, what that says, and what the rules find."""
     everything = dict.fromkeys((*files, *project_files(root, settings)))
@@ -190,7 +195,9 @@ def check_project(
         if paths[name] in explicit or screen.has_comments(name) or screen.is_unreadable(name)
     }
     with workers.start(task, jobs, {name: len(contents[name]) for name in paths}, seeds) as crew:
-        linking = Linking(crew, screen, Project(load(task.sqlalchemy), index, declarations=declarations))
+        project = Project(load(task.sqlalchemy), index, declarations=declarations)
+        inventory = inventory or settings.max_connections is not None
+        linking = Linking(crew, screen, project, inventory=inventory)
         for batch in linking.rounds(seeds):
             if progress is not None:
                 progress(len(batch), len(paths))

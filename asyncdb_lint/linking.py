@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics import app_state, callables
-from asyncdb_lint.semantics.callgraph import CallGraph, Reach
+from asyncdb_lint.semantics.callgraph import CallGraph, Reach, inventory_places
 from asyncdb_lint.semantics.carriers import Carriers
 from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.project import Project
@@ -21,8 +21,10 @@ ROUNDS = 12  # real projects settle in three to six: a round for each step of th
 class Linking:
     """The part of a project that is parsed so far, and what it says together."""
 
-    def __init__(self, crew: Workers, screen: Screen, project: Project) -> None:
+    def __init__(self, crew: Workers, screen: Screen, project: Project, *, inventory: bool = False) -> None:
         self.crew, self.screen, self.project = crew, screen, project
+        self.inventory = inventory
+        """Whether somebody asks where engines are made and closed."""
         self.modules = set(project.index.paths)
         self.done: set[str] = set()
         self.summaries: dict[str, ModuleSummary] = {}
@@ -147,7 +149,10 @@ class Linking:
     def tell(self) -> None:
         """Let the workers know what the graph says, with the places that its chains may show."""
         self.reach = self.graph.solve()
-        self.reach.places = dict(self.crew.locate(sorted(self.graph.shown(self.reach))))
+        shown = self.graph.shown(self.reach)
+        if self.inventory:
+            shown |= inventory_places(self.reach)
+        self.reach.places = dict(self.crew.locate(sorted(shown)))
         self.crew.know(self.reach)
 
 

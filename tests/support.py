@@ -14,7 +14,7 @@ from asyncdb_lint.finding import Finding, in_order
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.rules import all_rules
 from asyncdb_lint.semantics.builder import build
-from asyncdb_lint.semantics.callgraph import CallGraph
+from asyncdb_lint.semantics.callgraph import CallGraph, inventory_places
 from asyncdb_lint.semantics.declared import declarations
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
@@ -55,7 +55,7 @@ def lint(
         project.learn(news)
     reach = graph.solve()
     by_name = {context.model.name: context for context in contexts}
-    reach.places = {where: by_name[where[0]].place((where[1], where[2])) for where in graph.shown(reach)}
+    reach.places = {where: by_name[where[0]].place((where[1], where[2])) for where in graph.shown(reach) | inventory_places(reach)}
     for model, context in zip(models, contexts, strict=True):
         context.reach = reach
         for rule_class in all_rules():

@@ -1,4 +1,4 @@
-"""The command line: `asyncdb-lint [PATHS]` checks; `rule` and `rules` tell about the rules."""
+"""The command line: `asyncdb-lint [PATHS]` checks, `engines` takes stock; `rule` and `rules` tell about the rules."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from asyncdb_lint import __version__
 
 COMMANDS = {
     "check": "asyncdb_lint.cli.check",
+    "engines": "asyncdb_lint.cli.engines",
     "rule": "asyncdb_lint.cli.rule",
     "rules": "asyncdb_lint.cli.rules",
 }

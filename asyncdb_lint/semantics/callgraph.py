@@ -23,6 +23,7 @@ from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.serving import served
 from asyncdb_lint.semantics.trace import (
     NOTHING_GIVEN,
+    Asset,
     EngineMade,
     FunctionTrace,
     Given,
@@ -94,7 +95,8 @@ class Reach(msgspec.Struct):
     make a loop for a coroutine that they are given, with the parameters that are it; `bound` the engines whose
     connections belong to the loop that opened them and that live as long as the process, each with its module.
     `nested` are, by coroutine function, the calls in it that reach a function which makes a loop for database work,
-    `forked` what Celery's workers run.
+    `forked` what Celery's workers run. `assets` are the engines, pools and session factories, each with its module,
+    `disposals` the places where an engine or pool is closed.
     """
 
     hops: dict[str, dict[str, Hop]] = {}
@@ -113,6 +115,8 @@ class Reach(msgspec.Struct):
     bound: dict[str, tuple[str, EngineMade]] = {}
     nested: dict[str, list[Nested]] = {}
     forked: Forked = NOTHING_FORKED
+    assets: list[tuple[str, Asset]] = []
+    disposals: dict[str, list[Where]] = {}
 
     def first(self, callee: str, given: Mapping[str, Given]) -> str | None:
         """The parameter on whose object a call of `callee` waits: "" for an object of its own, None if it does not.
@@ -195,6 +199,10 @@ class CallGraph:
             reach.nested = nested(self)
         reach.served = served(self, reach.made.keys() | running) if reach.made or running else set()
         reach.forked = forked(self)
+        reach.assets = [(module, each) for module, trace in self.traces.items() for each in trace.assets]
+        for module, trace in self.traces.items():
+            for node, key in trace.disposals:
+                reach.disposals.setdefault(key, []).append((module, *node))
         if len({each.is_async for _, each in reach.engines}) == 2:  # both kinds, or nobody asks
             reach.engine_uses = engine_uses(self, reach)
         return reach
@@ -589,6 +597,12 @@ class CallGraph:
         found |= {(module, *each.node) for module, each in reach.bound.values()}
         found |= {where for calls in reach.nested.values() for each in calls for where, _ in each.way}
         return found - {NOWHERE}
+
+
+def inventory_places(reach: Reach) -> set[Where]:
+    """Where engines, pools and session factories are made and closed."""
+    found = {(module, *each.node) for module, each in reach.assets}
+    return found | {where for places in reach.disposals.values() for where in places}
 
 
 def is_first(module: ModuleSummary, function: FunctionSummary, returned: ex.Node) -> bool:

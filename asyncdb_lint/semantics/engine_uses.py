@@ -22,7 +22,7 @@ from asyncdb_lint.semantics.servers import APPLICATIONS
 from asyncdb_lint.semantics.trace import NOTHING_GIVEN, EngineMade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.callgraph import CallGraph, Reach, Where
@@ -66,7 +66,7 @@ def engine_behind(project: Project, module: str, expr: ex.Node | None) -> str:
 
 
 def engines_behind(
-    project: Project, module: str, expr: ex.Node | None
+    project: Project, module: str, expr: ex.Node | None, makers: Collection[str] = ENGINE_MAKERS
 ) -> list[tuple[str, ex.Call, int | None]]:
     """The calls that make the engine that an object works on; none where some way to them cannot be followed."""
     if expr is None:
@@ -80,7 +80,7 @@ def engines_behind(
             continue  # `engine: Engine | None = None`: what it is later is assigned elsewhere
         seen.add(step)
         home, each, held = step
-        if isinstance(each, ex.Call) and getattr(project.kind(home, each.func), "name", "") in ENGINE_MAKERS:
+        if isinstance(each, ex.Call) and getattr(project.kind(home, each.func), "name", "") in makers:
             found.append((home, each, held))
             continue
         onward = list(sources(project, *step))

@@ -6,7 +6,7 @@ named by class and number, since a position costs a rendering of the whole file 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -47,6 +47,30 @@ class EngineMade(msgspec.Struct, frozen=True, array_like=True):
     driver: str = ""
     pool: str = ""
     lasting: str = ""
+
+
+class Asset(msgspec.Struct, frozen=True, array_like=True):
+    """An engine, pool or session factory that a project makes, for the inventory; a number is None where nobody knows.
+
+    `key` names it for the whole project, `on` the engine that a session factory is bound to. `least` and `most` are the
+    connections that it keeps and that it may have open at once (`math.inf` for no limit), `options` other arguments
+    as they are written. `lasts`: it outlives the call of the function that makes it.
+    """
+
+    node: NodeRef
+    what: Literal["engine", "pool", "session factory"]
+    key: str
+    name: str
+    maker: str
+    is_async: bool
+    database: str = ""
+    driver: str = ""
+    pool: str = ""
+    least: float | None = None
+    most: float | None = None
+    options: dict[str, str] = {}
+    on: str = ""
+    lasts: bool = True
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True):
@@ -127,6 +151,9 @@ class ModuleTrace(msgspec.Struct, array_like=True):
     `missing` are modules that were not parsed and would have been asked, `dispatched` the classes on whose objects
     methods are called that subclasses may replace: when one of those turns up, the trace has to be made again.
 
+    `assets` are the engines, pools and session factories that it makes, `disposals` the places where an engine or a
+    pool is closed, with its key.
+
     `put` says what calls put into parameters that have no annotation (by `slot`), `put_unseen` what they put into
     functions that nobody has parsed: the function and the object, of a project class.
     """
@@ -137,6 +164,8 @@ class ModuleTrace(msgspec.Struct, array_like=True):
     missing: list[str] = []
     dispatched: list[str] = []
     engines: list[EngineMade] = []
+    assets: list[Asset] = []
+    disposals: list[tuple[NodeRef, str]] = []
     put: dict[str, list[Node]] = {}
     put_unseen: list[tuple[Node, Node]] = []
 

@@ -12,10 +12,12 @@ from asyncdb_lint.semantics.alternatives import alternatives
 from asyncdb_lint.semantics.blocking import CONSUMERS, class_label, form, is_awaited
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, engine_behind, engine_made
 from asyncdb_lint.semantics.fresh_engines import POOLED
+from asyncdb_lint.semantics.inventory import MAKING, asset, disposal
 from asyncdb_lint.semantics.kinds import NONE, Class, Function, Instance, Kind, Unknown
 from asyncdb_lint.semantics.loops import is_careful, loop_runs, own_parameter
 from asyncdb_lint.semantics.offload import LOOPS
 from asyncdb_lint.semantics.trace import (
+    Asset,
     EngineMade,
     FunctionTrace,
     Given,
@@ -71,6 +73,8 @@ class Tracing:
         }
         self.dispatched: set[str] = set()
         self.engines: list[EngineMade] = []
+        self.assets: list[Asset] = []
+        self.disposals: list[tuple[NodeRef, str]] = []
         self.put: dict[str, list[ex.Node]] = collections.defaultdict(list)
         self.put_unseen: list[tuple[ex.Node, ex.Node]] = []
         self.numbers: dict[type[cst.CSTNode], dict[cst.CSTNode, int]] = {}
@@ -105,6 +109,7 @@ class Tracing:
         }
         return ModuleTrace(
             self.model.name, found, dispatched=sorted(self.dispatched), engines=self.engines,
+            assets=self.assets, disposals=self.disposals,
             put={name: list(dict.fromkeys(put)) for name, put in self.put.items()},
             put_unseen=list(dict.fromkeys(self.put_unseen)),
         )  # fmt: skip
@@ -150,6 +155,11 @@ class Tracing:
             name = kind.name if isinstance(kind, (Function, Class)) else ""
             if name in POOLED:
                 self.functions[function].makes.append(self.ref(call))
+            made = asset(self.file, call, name, self.ref(call)) if name in MAKING else None
+            if made is not None:
+                self.assets.append(made)
+            elif key := disposal(self.file, call):
+                self.disposals.append((self.ref(call), key))
             if name in CONCURRENCY:
                 self.functions[function].concurrent = True
             elif name in ENGINE_MAKERS:
