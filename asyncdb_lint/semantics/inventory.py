@@ -11,7 +11,7 @@ from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.callables import SESSION_FACTORIES
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, MIGRATION_NAMES, call_key, engines_behind
 from asyncdb_lint.semantics.engines import dialect_of
-from asyncdb_lint.semantics.kinds import Class, Constant, Instance
+from asyncdb_lint.semantics.kinds import UNKNOWN, Class, Constant, Instance
 from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.servers import SHORT_LIVED_FOLDERS, outlives_call
 from asyncdb_lint.semantics.trace import Asset
@@ -40,6 +40,7 @@ CACHES = (
     "prepared_statement_name_func",
 )
 DISPOSING = {"dispose", "close", "aclose", "terminate", "closeall"}
+UNTOLD = "?"
 DEPTH = 6
 
 
@@ -214,17 +215,23 @@ def default_of_field(project: Project, owner: object, name: str, depth: int) -> 
     return None
 
 
-def disposal(file: FileContext, call: cst.Call) -> str:
-    """The key of the engine or pool that a call closes; empty for other calls."""
-    if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in DISPOSING:
+def disposal(file: FileContext, method: cst.Attribute) -> str:
+    """The key of the engine or pool whose closing method is named; empty for others, `UNTOLD` where nobody knows whose.
+
+    A method that is only handed over (`stack.push_async_callback(engine.dispose)`) counts too.
+    """
+    if method.attr.value not in DISPOSING:
         return ""
-    owner = call.func.value
+    owner = method.value
     if isinstance(owner, cst.Attribute) and owner.attr.value == "sync_engine":
         owner = owner.value
+    if file.kind(owner) == UNKNOWN:
+        tells = method.attr.value == "dispose" or "pool" in file.source(owner, 80).lower()
+        return UNTOLD if tells else ""
     if file.role(owner)[0] not in ("engine", "pool"):
         return ""
     found = engines_behind(file.project, file.model.name, file.model.exprs.get(owner), POOLED)
-    return call_key(*found[0]) if found else ""
+    return call_key(*found[0]) if found else UNTOLD
 
 
 # The sum

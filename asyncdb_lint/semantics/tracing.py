@@ -158,8 +158,6 @@ class Tracing:
             made = asset(self.file, call, name, self.ref(call)) if name in MAKING else None
             if made is not None:
                 self.assets.append(made)
-            elif key := disposal(self.file, call):
-                self.disposals.append((self.ref(call), key))
             if name in CONCURRENCY:
                 self.functions[function].concurrent = True
             elif name in ENGINE_MAKERS:
@@ -421,6 +419,8 @@ class Tracing:
         properties = self.project.hierarchy.properties
         for node in self.model.nodes.get(cst.Attribute, ()):
             assert isinstance(node, cst.Attribute)
+            if key := disposal(self.file, node):
+                self.disposals.append((self.ref(node), key))
             if node.attr.value in properties and isinstance(self.model.exprs.get(node), ex.Attr):
                 self.note_property(node)
         for item in self.model.nodes.get(cst.WithItem, ()):
