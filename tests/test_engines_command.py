@@ -89,7 +89,11 @@ def test_json(project: Path) -> None:
     assert [place["row"] for place in engine["closed"]] == [13]
 
     assert (found["reports"]["most"], found["reports"]["closed"]) == (15, [])
-    assert (found["unknown"]["pool"], found["unknown"]["most"], found["unknown"]["driver"]) == (None, None, None)
+    assert (found["unknown"]["pool"], found["unknown"]["most"], found["unknown"]["driver"]) == (
+        None,
+        None,
+        None,
+    )
     assert (found["Session"]["kind"], found["Session"]["engine"]) == ("session factory", "engine")
     assert (found["app.state.pool"]["kind"], found["app.state.pool"]["most"]) == ("pool", 7)
     assert not found["local"]["counts"]

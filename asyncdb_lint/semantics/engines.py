@@ -56,6 +56,9 @@ MAKERS = {
 }
 
 
+QUEUES = {"QueuePool", "AsyncAdaptedQueuePool"}
+"""The pools that keep several connections."""
+
 # Dialects of database servers; SQLAlchemy's own name first, then what older versions took.
 SERVERS = {"postgresql", "mysql", "mariadb", "oracle", "mssql", "cockroachdb", "postgres"}
 

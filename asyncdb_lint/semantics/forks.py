@@ -9,7 +9,7 @@ import msgspec
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.contexts import library_names
 from asyncdb_lint.semantics.effects import effects_of
-from asyncdb_lint.semantics.fresh_engines import QUEUES
+from asyncdb_lint.semantics.engines import QUEUES
 from asyncdb_lint.semantics.servers import with_imports
 
 if TYPE_CHECKING:

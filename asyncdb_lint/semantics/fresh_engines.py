@@ -9,6 +9,7 @@ import libcst as cst
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.callables import CONTEXT_MANAGERS, REGISTRIES, argument
 from asyncdb_lint.semantics.engine_uses import bound_to
+from asyncdb_lint.semantics.engines import QUEUES
 from asyncdb_lint.semantics.kinds import Class, Function, Instance
 from asyncdb_lint.semantics.lifecycle import LOOKERS, borrows
 from asyncdb_lint.semantics.usage import fates
@@ -35,7 +36,6 @@ POOLED = {
 LIBRARIES = {"sqlalchemy", "sqlmodel", "asyncpg", "psycopg_pool"}
 OWN_POOLS = ("pool", "poolclass", "creator", "async_creator", "**")
 """Arguments that may make an engine keep nothing, or what somebody else has."""
-QUEUES = {"QueuePool", "AsyncAdaptedQueuePool"}
 
 ENDING = {"dispose", "close", "aclose", "terminate", "expire_connections"}
 WORKING = {"connect", "begin", "raw_connection", "acquire", "connection", "getconn", "execution_options"}

@@ -10,7 +10,7 @@ import libcst as cst
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.callables import SESSION_FACTORIES
 from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, MIGRATION_NAMES, call_key, engines_behind
-from asyncdb_lint.semantics.engines import dialect_of
+from asyncdb_lint.semantics.engines import QUEUES, dialect_of
 from asyncdb_lint.semantics.kinds import UNKNOWN, Class, Constant, Instance
 from asyncdb_lint.semantics.modules import names_test
 from asyncdb_lint.semantics.servers import SHORT_LIVED_FOLDERS, outlives_call
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.semantics.project import Project
     from asyncdb_lint.semantics.trace import NodeRef
 
-QUEUES = {"QueuePool", "AsyncAdaptedQueuePool"}
 UNPOOLED = {"NullPool", "StaticPool"}
 QUEUE_SIZE, QUEUE_OVERFLOW = 5, 10
 """What SQLAlchemy's pools hold by default."""

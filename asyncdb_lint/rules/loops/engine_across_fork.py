@@ -10,7 +10,7 @@ from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.afterwards import may_follow
-from asyncdb_lint.semantics.fresh_engines import QUEUES
+from asyncdb_lint.semantics.engines import QUEUES
 from asyncdb_lint.semantics.kinds import Function
 from asyncdb_lint.semantics.lifecycle import around
 

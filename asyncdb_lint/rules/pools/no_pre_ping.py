@@ -8,10 +8,9 @@ from asyncdb_lint.call_edit import with_keyword
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.semantics.engines import SERVERS, dialect_of
+from asyncdb_lint.semantics.engines import QUEUES, SERVERS, dialect_of
 from asyncdb_lint.semantics.servers import is_server_code, outlives_call
 
-QUEUE_POOLS = {"QueuePool", "AsyncAdaptedQueuePool"}
 CHECKS = ("pool_pre_ping", "pool_recycle")
 
 
@@ -69,7 +68,7 @@ class NoPrePing(Rule):
 
     def visit_Call(self, call: cst.Call) -> None:
         engine = self.file.engines.get(call)
-        if engine is None or engine.pool not in QUEUE_POOLS or engine.url is None:
+        if engine is None or engine.pool not in QUEUES or engine.url is None:
             return
         if dialect_of(engine.url) not in SERVERS or not engine.arguments.lacks(*CHECKS, "pool"):
             return

@@ -8,8 +8,8 @@ from asyncdb_lint.call_edit import with_keyword
 from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.semantics.engines import SERVERS, dialect_of
-from asyncdb_lint.semantics.inventory import QUEUES, number
+from asyncdb_lint.semantics.engines import QUEUES, SERVERS, dialect_of
+from asyncdb_lint.semantics.inventory import number
 from asyncdb_lint.semantics.servers import is_server_code, outlives_call
 
 

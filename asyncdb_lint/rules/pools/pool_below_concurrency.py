@@ -6,7 +6,8 @@ import libcst as cst
 
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
-from asyncdb_lint.semantics.inventory import MAKING, QUEUES, asset, size_of
+from asyncdb_lint.semantics.engines import QUEUES
+from asyncdb_lint.semantics.inventory import MAKING, asset, size_of
 from asyncdb_lint.semantics.kinds import Constant
 from asyncdb_lint.semantics.servers import is_server_code
 

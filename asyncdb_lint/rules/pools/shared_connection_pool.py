@@ -11,8 +11,7 @@ from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.engines.rewriting import without
 from asyncdb_lint.rules.pools.sync_pool_for_async_engine import POOL_MODULES
-from asyncdb_lint.semantics.engines import SERVERS, dialect_of
-from asyncdb_lint.semantics.inventory import QUEUES
+from asyncdb_lint.semantics.engines import QUEUES, SERVERS, dialect_of
 
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.engines import EngineCall

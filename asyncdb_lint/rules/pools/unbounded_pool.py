@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from asyncdb_lint.finding import Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.engines import QUEUES
 from asyncdb_lint.semantics.servers import is_server_code, outlives_call
 
 if TYPE_CHECKING:
     import libcst as cst
 
-QUEUE_POOLS = {"QueuePool", "AsyncAdaptedQueuePool"}
 # Arguments of a queue pool whose value lifts its limit.
 LIMITLESS = {
     "pool_size": (0, "`pool_size=0` means no limit, and `max_overflow` is then ignored"),
@@ -70,7 +70,7 @@ class UnboundedPool(Rule):
 
     def visit_Call(self, call: cst.Call) -> None:
         engine = self.file.engines.get(call)
-        if engine is None or not engine.is_engine or engine.pool not in {*QUEUE_POOLS, None}:
+        if engine is None or not engine.is_engine or engine.pool not in {*QUEUES, None}:
             return
         if engine.pool is None and engine.pool_node is not None:
             return
