@@ -55,10 +55,8 @@ def lint(
         project.learn(news)
     reach = graph.solve()
     by_name = {context.model.name: context for context in contexts}
-    reach.places = {
-        where: by_name[where[0]].place((where[1], where[2]))
-        for where in graph.shown(reach) | inventory_places(reach)
-    }
+    shown = graph.shown(reach) | inventory_places(reach)
+    reach.places = {where: by_name[where[0]].place((where[1], where[2])) for where in shown}
     for model, context in zip(models, contexts, strict=True):
         context.reach = reach
         for rule_class in all_rules():
