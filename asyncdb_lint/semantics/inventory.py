@@ -214,23 +214,23 @@ def default_of_field(project: Project, owner: object, name: str, depth: int) -> 
     return None
 
 
-def disposal(file: FileContext, method: cst.Attribute) -> str:
-    """The key of the engine or pool whose closing method is named; empty for others, `UNTOLD` where nobody knows whose.
+def disposal(file: FileContext, method: cst.Attribute) -> list[str]:
+    """The keys of the engines or pools whose closing method is named, `UNTOLD` where nobody knows whose it is.
 
     A method that is only handed over (`stack.push_async_callback(engine.dispose)`) counts too.
     """
     if method.attr.value not in DISPOSING:
-        return ""
+        return []
     owner = method.value
     if isinstance(owner, cst.Attribute) and owner.attr.value == "sync_engine":
         owner = owner.value
     if file.kind(owner) == UNKNOWN:
         tells = method.attr.value == "dispose" or "pool" in file.source(owner, 80).lower()
-        return UNTOLD if tells else ""
+        return [UNTOLD] if tells else []
     if file.role(owner)[0] not in ("engine", "pool"):
-        return ""
+        return []
     found = engines_behind(file.project, file.model.name, file.model.exprs.get(owner), POOLED)
-    return call_key(*found[0]) if found else UNTOLD
+    return [call_key(*each) for each in found] or [UNTOLD]
 
 
 # The sum

@@ -419,7 +419,7 @@ class Tracing:
         properties = self.project.hierarchy.properties
         for node in self.model.nodes.get(cst.Attribute, ()):
             assert isinstance(node, cst.Attribute)
-            if key := disposal(self.file, node):
+            for key in disposal(self.file, node):
                 self.disposals.append((self.ref(node), key))
             if node.attr.value in properties and isinstance(self.model.exprs.get(node), ex.Attr):
                 self.note_property(node)

@@ -10,7 +10,7 @@ from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics.afterwards import stands_in
-from asyncdb_lint.semantics.kinds import Function, Instance, Iterator, Kind
+from asyncdb_lint.semantics.kinds import Class, Function, Instance, Iterator, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator as Iterating
@@ -105,6 +105,8 @@ class WrongIteration(Rule):
         if isinstance(node, cst.Call) and getattr(self.kind(node.func), "name", "") in ASYNC_CALLS:
             return "async"
         kind = self.kind(node)
+        if isinstance(node, cst.Call) and not self.is_told(node):
+            return ""
         if isinstance(kind, Iterator):
             is_own = isinstance(node, cst.Call) and ":" in getattr(self.kind(node.func), "name", "")
             return "" if is_own else "async" if kind.is_async else "sync"
@@ -112,6 +114,13 @@ class WrongIteration(Rule):
             return ""
         can = {name for name in ("__aiter__", "__iter__") if self.has(kind, name)}
         return "async" if can == {"__aiter__"} else "sync" if can == {"__iter__"} else ""
+
+    def is_told(self, call: cst.Call) -> bool:
+        """Whether code, or a library's description, says what a call gives; settings do not say how it is used."""
+        facts = self.file.call(call)
+        if facts is None:
+            return False
+        return facts.member is not None or ":" in facts.function or isinstance(self.kind(call.func), Class)
 
     def has(self, kind: Kind, name: str) -> bool:
         assert isinstance(kind, Instance)

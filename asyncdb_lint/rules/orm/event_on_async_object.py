@@ -8,6 +8,7 @@ from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics.kinds import Class, Function, Instance
+from asyncdb_lint.semantics.lifecycle import around
 
 LISTENING = {"sqlalchemy.event.api.listens_for": None, "sqlalchemy.event.api.listen": 2}
 """The functions that register a listener, and where it stands among the arguments if it does."""
@@ -80,7 +81,7 @@ class EventOnAsyncObject(Rule):
         if name not in LISTENING:
             return
         target = self.file.argument(call, "target", 0)
-        if target is not None and self.judge_target(target):
+        if target is not None and not self.is_asked(call, target) and self.judge_target(target):
             return
         position = LISTENING[name]
         listener = self.file.argument(call, "fn", position) if position is not None else None
@@ -90,6 +91,14 @@ class EventOnAsyncObject(Rule):
             function = self.parent(self.parent(call))  # type: ignore[arg-type]
             if isinstance(function, cst.FunctionDef) and function.asynchronous is not None:
                 self.tell_listener(function.name, function.name.value)
+
+    def is_asked(self, call: cst.Call, target: cst.Arg) -> bool:
+        """Whether an `if` around the call asks what the target has: `hasattr(AsyncSession, name)`."""
+        return any(
+            isinstance(parent, cst.If)
+            and f"hasattr({self.source(target.value)}," in self.source(parent.test, 200)
+            for parent, _ in around(self.file.model, call)
+        )
 
     def is_coroutine_function(self, node: cst.BaseExpression) -> bool:
         kind = self.kind(node)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import libcst as cst
 
 from asyncdb_lint.call_edit import with_keyword
@@ -11,6 +14,11 @@ from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics.engines import QUEUES, SERVERS, dialect_of
 from asyncdb_lint.semantics.servers import is_server_code, outlives_call
 
+if TYPE_CHECKING:
+    from asyncdb_lint.semantics.engines import EngineCall
+
+NAMES_SERVER = re.compile(r"postgres|(?:^|[._\"'])pg_|mysql|mariadb", re.IGNORECASE)
+"""In `settings.POSTGRES_URL`."""
 CHECKS = ("pool_pre_ping", "pool_recycle")
 
 
@@ -20,7 +28,8 @@ class NoPrePing(Rule):
     ## What it flags
 
     An engine on a database server, with a queue pool and neither `pool_pre_ping` nor `pool_recycle`, in a
-    module that a web application imports. Engines of tests, scripts, migrations and single calls, `NullPool`,
+    module that a web application imports. Where the URL is not in the code, its name has to say what it is
+    (`settings.POSTGRES_DSN`). Engines of tests, scripts, migrations and single calls, `NullPool`,
     SQLite, and engines whose arguments cannot all be seen are left alone.
 
     ## Why it is bad
@@ -68,9 +77,7 @@ class NoPrePing(Rule):
 
     def visit_Call(self, call: cst.Call) -> None:
         engine = self.file.engines.get(call)
-        if engine is None or engine.pool not in QUEUES or engine.url is None:
-            return
-        if dialect_of(engine.url) not in SERVERS or not engine.arguments.lacks(*CHECKS, "pool"):
+        if engine is None or not engine.arguments.lacks(*CHECKS, "pool") or not self.is_pooled(engine):
             return
         if not is_server_code(self.file) or not outlives_call(self.file.model, call):
             return
@@ -85,3 +92,11 @@ class NoPrePing(Rule):
                 ((call, with_keyword(call, "pool_pre_ping", cst.Name("True"))),),
             ),
         )
+
+    def is_pooled(self, engine: EngineCall) -> bool:
+        """Whether it keeps connections to a server: by its URL, or by what the unknown URL is called."""
+        if engine.url is not None:
+            return engine.pool in QUEUES and dialect_of(engine.url) in SERVERS
+        is_default = engine.is_engine and engine.pool_node is None and engine.arguments.lacks("poolclass")
+        named = self.source(engine.url_node, 120) if engine.url_node is not None else ""
+        return (is_default or engine.pool in QUEUES) and NAMES_SERVER.search(named) is not None

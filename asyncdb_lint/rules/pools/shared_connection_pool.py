@@ -23,7 +23,7 @@ class SharedConnectionPool(Rule):
     ## What it flags
 
     `poolclass=StaticPool` for a database server; and a `NullPool` or a queue of connections for SQLite in memory.
-    Tests are left alone: where only one task runs, one connection is enough.
+    Tests are left alone: many use one session, and no more.
 
     ## Why it is bad
 
@@ -68,7 +68,9 @@ class SharedConnectionPool(Rule):
         engine = self.file.engines.get(call)
         if engine is None or engine.url is None or engine.pool_node is None or engine.url.by_default:
             return
-        if engine.pool == "StaticPool" and dialect_of(engine.url) in SERVERS and not self.file.is_test:
+        if self.file.is_test:
+            return
+        if engine.pool == "StaticPool" and dialect_of(engine.url) in SERVERS:
             self.report_pool(
                 call,
                 engine,

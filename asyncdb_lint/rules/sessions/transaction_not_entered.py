@@ -110,7 +110,9 @@ class TransactionNotEntered(Rule):
             )
 
     def holder(self, call: cst.Call) -> Binding | None:
-        """The name that an assignment puts a call's value into."""
+        """The name that an assignment puts a call's value into; `with` begins it."""
+        if not isinstance(self.parent(call), (cst.Assign, cst.AnnAssign)):
+            return None
         return next((each for each in self.file.model.bindings if each.value is call), None)
 
     # Cursors
