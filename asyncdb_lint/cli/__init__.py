@@ -14,6 +14,7 @@ from asyncdb_lint import __version__
 COMMANDS = {
     "check": "asyncdb_lint.cli.check",
     "engines": "asyncdb_lint.cli.engines",
+    "migrate": "asyncdb_lint.cli.migrate",
     "rule": "asyncdb_lint.cli.rule",
     "rules": "asyncdb_lint.cli.rules",
 }

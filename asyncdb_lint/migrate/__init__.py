@@ -1,0 +1,1 @@
+"""Moves projects from one driver to another: `asyncdb-lint migrate`."""

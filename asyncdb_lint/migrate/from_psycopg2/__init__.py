@@ -1,0 +1,1 @@
+"""From psycopg2 to psycopg 3."""

@@ -1,0 +1,63 @@
+"""What psycopg 3 does otherwise with a statement or a block: `with connection:`, parameters that the server binds."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from asyncdb_lint.migrate.command import Rewrite
+
+EXECUTING = {"execute", "executemany"}
+# Text with placeholders that psycopg2 filled in and that the server now gets as parameters.
+TRAPS = (
+    (re.compile(r"\bIN\s+%s|\bIN\s+%\(\w+\)s", re.IGNORECASE), "`IN %s` takes no tuple",
+     "write `= ANY(%s)` (`<> ALL(%s)` for NOT IN) and give a list"),
+    (re.compile(r"'[^']*%(?:\(\w+\))?s[^']*'"), "a placeholder inside quotes is text",
+     "build the value in Python, and leave the quotes out"),
+    (re.compile(r"\b(?:interval|date|timestamp|timestamptz|time|inet)\s+%s", re.IGNORECASE),
+     "a typed literal takes no parameter", "write `%s::interval`"),
+    (re.compile(r"\bIS\s+(?:NOT\s+)?%s", re.IGNORECASE), "`IS %s` takes no parameter",
+     "write `IS NOT DISTINCT FROM %s`, or `IS DISTINCT FROM %s` for IS NOT"),
+    (re.compile(r"^\s*SET\s+(?:LOCAL\s+|SESSION\s+)?\w[^;]*%s", re.IGNORECASE), "`SET` takes no parameters",
+     "write `SELECT set_config('name', %s, false)`"),
+    (re.compile(r"^\s*NOTIFY\s[^;]*%s", re.IGNORECASE), "`NOTIFY` takes no parameters",
+     "write `SELECT pg_notify(…, %s)`"),
+    (re.compile(r"^\s*(?:CREATE|ALTER|DROP|GRANT|COMMENT|DO)\b.*%s", re.IGNORECASE | re.DOTALL),
+     "statements that define something take no parameters", "compose it with `psycopg.sql`, or use `ClientCursor`"),
+    (re.compile(r"%(?:\(\w+\))?s.*;\s*\S", re.DOTALL), "several statements take no parameters",
+     "execute them one by one"),
+)  # fmt: skip
+
+
+class ReportStatements(Rewrite):
+    """Finds what a person has to look at: it changes nothing."""
+
+    DESCRIPTION = "Report statements that psycopg 3 refuses or reads otherwise."
+
+    def visit_Call(self, node: cst.Call) -> None:
+        func = node.func
+        if not isinstance(func, cst.Attribute) or func.attr.value not in EXECUTING or not node.args:
+            return
+        if not self.is_object(func.value, "cursor"):
+            return
+        text = self.file.kind(node.args[0].value)
+        sql = getattr(text, "value", None)
+        if not isinstance(sql, str) or len(node.args) < 2:
+            return
+        for pattern, what, advice in TRAPS:
+            if pattern.search(sql):
+                self.tell(node.args[0], "manual", what, advice)
+
+    def visit_With(self, node: cst.With) -> None:
+        for item in node.items:
+            if node.asynchronous is None and self.is_object(item.item, "connection"):
+                is_new = isinstance(item.item, cst.Call)
+                self.tell(
+                    item,
+                    "changed behaviour" if is_new else "manual",
+                    "`with` closes the connection at its end, after the commit or rollback",
+                    ""
+                    if is_new
+                    else "use `with connection.transaction():` if nothing ran before it, else commit and roll back",
+                )

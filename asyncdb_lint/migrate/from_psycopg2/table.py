@@ -1,0 +1,144 @@
+"""psycopg2's public names and where psycopg 3 has them. Measured: tests/proofs/test_migrate.py."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """A name of psycopg 3: its module, the name in it, and what follows (`.sqlstate`); without a name, the module."""
+
+    module: str
+    name: str = ""
+    rest: str = ""
+
+
+EXCEPTIONS = (
+    "Error", "Warning", "InterfaceError", "DatabaseError", "DataError", "OperationalError", "IntegrityError",
+    "InternalError", "ProgrammingError", "NotSupportedError",
+)  # fmt: skip
+DBAPI = (
+    "connect", "Binary", "Date", "Time", "Timestamp", "DateFromTicks", "TimeFromTicks", "TimestampFromTicks", "BINARY",
+    "DATETIME", "NUMBER", "ROWID", "STRING", "apilevel", "threadsafety", "paramstyle", "__version__",
+)  # fmt: skip
+LEVELS = ("READ_UNCOMMITTED", "READ_COMMITTED", "REPEATABLE_READ", "SERIALIZABLE")
+STATES = {
+    "IDLE": "IDLE",
+    "ACTIVE": "ACTIVE",
+    "INTRANS": "INTRANS",
+    "INERROR": "INERROR",
+    "UNKNOWN": "UNKNOWN",
+}
+
+NAMES: dict[str, Target] = {
+    **{f"psycopg2.{name}": Target("psycopg", name) for name in (*EXCEPTIONS, *DBAPI)},
+    **{f"psycopg2.extensions.{name}": Target("psycopg", name) for name in EXCEPTIONS},
+    "psycopg2.extensions.connection": Target("psycopg", "Connection"),
+    "psycopg2.extensions.cursor": Target("psycopg", "Cursor"),
+    "psycopg2._psycopg.connection": Target("psycopg", "Connection"),
+    "psycopg2._psycopg.cursor": Target("psycopg", "Cursor"),
+    **{f"psycopg2._psycopg.{name}": Target("psycopg", name) for name in EXCEPTIONS},
+    **{
+        f"psycopg2.extensions.{name}": Target("psycopg", name)
+        for name in ("Column", "ConnectionInfo", "Notify", "Xid")
+    },
+    "psycopg2.extensions.Diagnostics": Target("psycopg.errors", "Diagnostic"),
+    "psycopg2.extensions.QueryCanceledError": Target("psycopg.errors", "QueryCanceled"),
+    "psycopg2.extensions.parse_dsn": Target("psycopg.conninfo", "conninfo_to_dict"),
+    "psycopg2.extensions.make_dsn": Target("psycopg.conninfo", "make_conninfo"),
+    **{
+        f"psycopg2.extensions.ISOLATION_LEVEL_{level}": Target("psycopg", "IsolationLevel", f".{level}")
+        for level in LEVELS
+    },
+    **{
+        f"psycopg2.extensions.TRANSACTION_STATUS_{state}": Target(
+            "psycopg.pq", "TransactionStatus", f".{state}"
+        )
+        for state in STATES
+    },
+    "psycopg2.extras.RealDictCursor": Target("psycopg.rows", "dict_row"),
+    "psycopg2.extras.NamedTupleCursor": Target("psycopg.rows", "namedtuple_row"),
+    "psycopg2.extras.Json": Target("psycopg.types.json", "Json"),
+    "psycopg2.extras.NumericRange": Target("psycopg.types.range", "Range"),
+    "psycopg2.extras.DateRange": Target("psycopg.types.range", "DateRange"),
+    "psycopg2.extras.DateTimeRange": Target("psycopg.types.range", "TimestampRange"),
+    "psycopg2.extras.DateTimeTZRange": Target("psycopg.types.range", "TimestamptzRange"),
+    "psycopg2.errors": Target("psycopg.errors"),
+    "psycopg2.sql": Target("psycopg.sql"),
+}
+"""By full name. What is in `psycopg2.sql` and `psycopg2.errors` is looked up there."""
+
+SQL = ("SQL", "Identifier", "Literal", "Placeholder", "Composed", "Composable", "NULL", "DEFAULT")
+MISSING_ERRORS = {"QueryCanceledError", "TransactionRollbackError"}
+WITHOUT_IMPORT = ("psycopg.errors", "psycopg.sql", "psycopg.rows", "psycopg.pq", "psycopg.conninfo")
+"""Modules that `import psycopg` brings along."""
+
+
+def target(name: str) -> Target | None:
+    """Where psycopg 3 has a name of psycopg2; None where it has none that does the same."""
+    if name in NAMES:
+        return NAMES[name]
+    module, _, last = name.rpartition(".")
+    if module == "psycopg2.sql" and last in SQL:
+        return Target("psycopg.sql", last)
+    if module == "psycopg2.errors" and last not in MISSING_ERRORS and (last == "lookup" or last in errors()):
+        return Target("psycopg.errors", last)
+    if module == "psycopg2.errorcodes":
+        return errorcode(last)
+    return None
+
+
+@functools.cache
+def errors() -> frozenset[str]:
+    """The classes of `psycopg.errors`, by what both drivers derive from PostgreSQL's list of conditions."""
+    from asyncdb_lint.migrate.from_psycopg2.conditions import CONDITIONS
+
+    return frozenset(CONDITIONS.values()) | set(EXCEPTIONS)
+
+
+def errorcode(constant: str) -> Target | None:
+    """`UNIQUE_VIOLATION` is the `sqlstate` of a class."""
+    from asyncdb_lint.migrate.from_psycopg2.conditions import CONDITIONS
+
+    name = CONDITIONS.get(constant)
+    return Target("psycopg.errors", name, ".sqlstate") if name is not None else None
+
+
+ADVICE = {
+    "psycopg2.extras.DictCursor": "use `dict_row` if rows are read by key only, else a row factory of your own",
+    "psycopg2.extras.DictRow": "rows are dicts or tuples: see the row factory",
+    "psycopg2.extras.RealDictRow": "rows are plain dicts: `dict[str, Any]`",
+    "psycopg2.extras.execute_values": "use `cursor.executemany()` with the row's placeholders, or `cursor.copy()`",
+    "psycopg2.extras.execute_batch": "use `cursor.executemany()`",
+    "psycopg2.extras.LoggingConnection": "log in a `ClientCursor` subclass of your own",
+    "psycopg2.extras.wait_select": "not needed: psycopg 3 lets Ctrl-C through",
+    "psycopg2.extensions.set_wait_callback": "not needed: psycopg 3 waits by itself, also under gevent",
+    "psycopg2.extensions.register_adapter": "write a `Dumper` and `psycopg.adapters.register_dumper()` it",
+    "psycopg2.extensions.register_type": "use `psycopg.adapters.register_loader()`",
+    "psycopg2.extensions.new_type": "write a `Loader` and `psycopg.adapters.register_loader()` it",
+    "psycopg2.extensions.AsIs": "cannot be a parameter: compose the statement with `psycopg.sql`",
+    "psycopg2.extensions.adapt": "use `psycopg.sql.quote(value, connection)`, which gives text",
+    "psycopg2.extensions.quote_ident": "use `psycopg.sql.Identifier(name).as_string(connection)`",
+    "psycopg2.extensions.TransactionRollbackError": "catch `errors.SerializationFailure` and `errors.DeadlockDetected`",
+    "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT": "set `connection.autocommit = True`",
+    "psycopg2.extensions.ISOLATION_LEVEL_DEFAULT": "set `connection.isolation_level = None`",
+    "psycopg2.extras.register_uuid": "not needed: uuid columns give `UUID` objects",
+    "psycopg2.extras.register_hstore": "use `psycopg.types.hstore.register_hstore(TypeInfo.fetch(…), connection)`",
+    "psycopg2.extras.register_composite": "use `psycopg.types.composite.register_composite(CompositeInfo.fetch(…))`",
+    "psycopg2.extras.register_default_json": "use `psycopg.types.json.set_json_loads()`",
+    "psycopg2.extras.register_default_jsonb": "use `psycopg.types.json.set_json_loads()`",
+    "psycopg2.pool": "use `psycopg_pool.ConnectionPool`: `min_size`, `max_size`, `kwargs`, and it waits when exhausted",
+    "psycopg2.errorcodes.lookup": "`psycopg.errors.lookup(code).__name__` gives the name in CamelCase",
+    "psycopg2.tz": "use `datetime.timezone` or `zoneinfo`",
+}
+"""What to do about names that have no equal, by name or by what the name starts with."""
+
+
+def advice(name: str) -> str:
+    """What a person can do about a name."""
+    while name:
+        if name in ADVICE:
+            return ADVICE[name]
+        name = name.rpartition(".")[0]
+    return 'psycopg 3 has nothing of that name: see its guide "Differences from psycopg2"'

@@ -1,0 +1,299 @@
+"""`asyncdb-lint migrate psycopg2`: rewrites one by one, whole projects, and what must not happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from pathlib import Path
+
+import libcst as cst
+import pytest
+from click.testing import CliRunner
+from libcst.codemod import CodemodContext
+
+from asyncdb_lint.cli import cli
+from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.command import ITEMS, Rewrite
+from asyncdb_lint.migrate.dependencies import rewrite
+from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
+from asyncdb_lint.migrate.from_psycopg2.objects import ConnectArguments, ConnectionAttributes, ErrorAttributes
+from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
+from asyncdb_lint.migrate.from_psycopg2.urls import SqlalchemyUrls
+from asyncdb_lint.migrate.project import migrate
+
+CASES: list[tuple[type[Rewrite], str, str]] = [
+    (RenameNames, "import psycopg2\npsycopg2.connect()", "import psycopg\npsycopg.connect()"),
+    (
+        RenameNames,
+        "import psycopg2 as pg\npg.connect()\npg.Error",
+        "import psycopg as pg\npg.connect()\npg.Error",
+    ),
+    (
+        RenameNames,
+        "import psycopg2\nimport psycopg2.extras\nf(psycopg2.extras.Json(1))",
+        "import psycopg\nimport psycopg.types.json\nf(psycopg.types.json.Json(1))",
+    ),
+    (RenameNames, "from psycopg2 import sql\nsql.SQL('x')", "from psycopg import sql\nsql.SQL('x')"),
+    (RenameNames, "from psycopg2 import connect, Error", "from psycopg import connect, Error"),
+    (
+        RenameNames,
+        "from psycopg2.extensions import connection as Conn\ndef f(c: Conn): ...",
+        "from psycopg import Connection as Conn\ndef f(c: Conn): ...",
+    ),
+    (
+        RenameNames,
+        "from psycopg2.extensions import connection\ndef f(c: connection): ...",
+        "from psycopg import Connection\ndef f(c: Connection): ...",
+    ),
+    (
+        RenameNames,
+        "import os, psycopg2\ntry:\n    pass\nexcept psycopg2.errors.UniqueViolation:\n    pass",
+        "import os\nimport psycopg\ntry:\n    pass\nexcept psycopg.errors.UniqueViolation:\n    pass",
+    ),
+    (
+        RenameNames,
+        "from psycopg2 import errorcodes\nx = errorcodes.UNIQUE_VIOLATION",
+        "from psycopg.errors import UniqueViolation\nx = UniqueViolation.sqlstate",
+    ),
+    (
+        RenameNames,
+        "def f():\n    import psycopg2\n    return psycopg2.connect()",
+        "def f():\n    import psycopg\n    return psycopg.connect()",
+    ),
+    (
+        RenameNames,
+        "from psycopg2 import extras\nextras.execute_values(c, q, r)\nextras.Json(1)",
+        "from psycopg2 import extras\nfrom psycopg.types.json import Json\nextras.execute_values(c, q, r)\nJson(1)",
+    ),
+    (RenameNames, "psycopg2 = 1\nprint(psycopg2.connect)", "psycopg2 = 1\nprint(psycopg2.connect)"),
+    (
+        ConnectArguments,
+        "import psycopg2\nfrom psycopg2.extras import RealDictCursor\nc = psycopg2.connect(dsn=x, database='d')\n"
+        "c.cursor(cursor_factory=RealDictCursor).execute('q', vars=(1,))",
+        "import psycopg2\nfrom psycopg2.extras import RealDictCursor\nc = psycopg2.connect(conninfo=x, dbname='d')\n"
+        "c.cursor(row_factory=RealDictCursor).execute('q', params=(1,))",
+    ),
+    (
+        ConnectArguments,
+        "c.cursor(cursor_factory=F)\nconnect(dsn=x)",
+        "c.cursor(cursor_factory=F)\nconnect(dsn=x)",
+    ),
+    (
+        ConnectionAttributes,
+        "import psycopg2\nc = psycopg2.connect()\nc.readonly = True\nc.get_backend_pid()\nc.get_parameter_status('x')",
+        "import psycopg2\nc = psycopg2.connect()\nc.read_only = True\nc.info.backend_pid\nc.info.parameter_status('x')",
+    ),
+    (
+        ConnectionAttributes,
+        "import psycopg2\nc = psycopg2.connect()\n"
+        "c.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)\n"
+        "c.set_isolation_level(0)",
+        "import psycopg2\nc = psycopg2.connect()\nc.autocommit = True\nc.autocommit = True",
+    ),
+    (
+        ConnectionAttributes,
+        "c.readonly = True\nc.get_backend_pid()",
+        "c.readonly = True\nc.get_backend_pid()",
+    ),
+    (
+        ErrorAttributes,
+        "import psycopg2\ntry:\n    pass\nexcept psycopg2.Error as e:\n    e.pgcode",
+        "import psycopg2\ntry:\n    pass\nexcept psycopg2.Error as e:\n    e.sqlstate",
+    ),
+    (
+        ErrorAttributes,
+        "import psycopg2\ntry:\n    pass\nexcept ValueError as e:\n    e.pgcode",
+        "import psycopg2\ntry:\n    pass\nexcept ValueError as e:\n    e.pgcode",
+    ),
+    (
+        SqlalchemyUrls,
+        "u = f'postgresql+psycopg2://{h}/x'\nv = 'postgresql+psycopg2cffi://h'",
+        "u = f'postgresql+psycopg://{h}/x'\nv = 'postgresql+psycopg2cffi://h'",
+    ),
+    (
+        SqlalchemyUrls,
+        "from sqlalchemy import create_engine\ncreate_engine(u, executemany_mode='values', echo=True)",
+        "from sqlalchemy import create_engine\ncreate_engine(u, echo=True)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "before", "after"), CASES)
+def test_rewrite(command: type[Rewrite], before: str, after: str) -> None:
+    """As libcst's own runner runs it, on a file by itself; what it wrote it leaves alone."""
+    once = command(CodemodContext()).transform_module(cst.parse_module(before + "\n")).code
+    assert once == after + "\n"
+    assert command(CodemodContext()).transform_module(cst.parse_module(once)).code == once
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("cur.execute('select 1 where x in %s', (t,))", "`IN %s` takes no tuple"),
+        ("cur.execute(\"select interval '%s days'\", (3,))", "a placeholder inside quotes is text"),
+        ("cur.execute('select date %s', (d,))", "a typed literal takes no parameter"),
+        ("cur.execute('set timezone to %s', (z,))", "`SET` takes no parameters"),
+        (
+            "cur.execute('create role x password %s', (p,))",
+            "statements that define something take no parameters",
+        ),
+        ("cur.execute('select %s; select 2', (p,))", "several statements take no parameters"),
+        ("cur.execute('select x = any(%s)', (t,))", ""),
+        ("cur.execute('select 1; select 2')", ""),
+    ],
+)
+def test_statements_are_reported(statement: str, said: str) -> None:
+    context = CodemodContext()
+    source = f"import psycopg2\ncur = psycopg2.connect().cursor()\n{statement}\n"
+    assert ReportStatements(context).transform_module(cst.parse_module(source)).code == source
+    assert [each.message for each in context.scratch[ITEMS]] == ([said] if said else [])
+
+
+REQUIREMENTS = """\
+# the database
+psycopg2-binary==2.9.9 ; python_version > "3.8"  # pinned for a reason
+psycopg2>=2.8,<3
+psycopg2cffi
+psycopg2-pool
+"""
+
+
+def test_requirements() -> None:
+    new, items = rewrite(Path("requirements.txt"), REQUIREMENTS, pool=True)
+    assert new.splitlines() == [
+        "# the database",
+        'psycopg[binary,pool]>=3.2 ; python_version > "3.8"  # pinned for a reason',
+        "psycopg[c,pool]>=3.2",
+        "psycopg2cffi",
+        "psycopg2-pool",
+    ]
+    assert [each.outcome for each in items] == ["rewritten", "rewritten", "manual"]
+
+
+def test_pyproject() -> None:
+    text = '[project]\ndependencies = [\n    "flask",\n    "psycopg2-binary~=2.9",  # driver\n]\n'
+    new, _ = rewrite(Path("pyproject.toml"), text, pool=False)
+    assert new == text.replace("psycopg2-binary~=2.9", "psycopg[binary]>=3.2")
+
+
+def test_poetry() -> None:
+    new, items = rewrite(Path("pyproject.toml"), 'psycopg2-binary = "^2.9"\n', pool=False)
+    assert new == 'psycopg2-binary = "^2.9"\n'
+    assert [each.outcome for each in items] == ["manual"]
+
+
+# Whole projects
+
+PROJECT = {
+    "pyproject.toml": "[tool.asyncdb-lint]\n",
+    "requirements.txt": "psycopg2-binary==2.9.9\n",
+    "app/__init__.py": "",
+    "app/db.py": """
+        import psycopg2
+
+
+        def connect():
+            return psycopg2.connect(dsn="dbname=app")
+    """,
+    "app/use.py": """
+        from app.db import connect
+
+
+        def pid():
+            return connect().get_backend_pid()
+
+
+        def of_something_else(thing):
+            return thing.get_backend_pid()
+    """,
+    "tests/test_use.py": """
+        from unittest import mock
+
+        @mock.patch("psycopg2.connect")
+        def test(connect): ...
+    """,
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(textwrap.dedent(text).lstrip("\n"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, ["migrate", "psycopg2", *arguments], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.return_value, result.stdout
+
+
+def test_objects_are_followed_through_files(project: Path) -> None:
+    status, out = run("--write")
+    assert (status, out) == (1, "")  # a patch's target is a person's
+    assert "psycopg.connect(conninfo=" in (project / "app/db.py").read_text()
+    use = (project / "app/use.py").read_text()
+    assert "connect().info.backend_pid\n" in use
+    assert "thing.get_backend_pid()" in use
+    assert (project / "requirements.txt").read_text() == "psycopg[binary]>=3.2\n"
+
+
+def test_diff_changes_nothing(project: Path) -> None:
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    status, out = run()
+    assert status == 1
+    assert "--- a/app/db.py\n+++ b/app/db.py\n" in out
+    assert before == {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+
+def test_twice_is_once(project: Path) -> None:
+    run("--write")
+    assert not migrate([project], Settings(), project).texts
+
+
+def test_report(project: Path) -> None:
+    _, out = run("--report", "json")
+    items = json.loads(out)["items"]
+    manual = [each for each in items if each["outcome"] == "manual"]
+    assert [(each["code"], Path(each["filename"]).name, each["location"]["row"]) for each in manual] == [
+        ("ADB903", "test_use.py", 3)
+    ]
+    assert {each["code"] for each in items} == {"ADB901", "ADB903"}
+    _, out = run("--report", "text")
+    assert "To do by hand\n  tests/test_use.py:3:" in out
+
+
+def test_nothing_to_do(project: Path) -> None:
+    (project / "tests/test_use.py").unlink()
+    run("--write")
+    assert run() == (0, "")
+
+
+def test_broken_files_stop_nothing(project: Path) -> None:
+    (project / "app/broken.py").write_text("import psycopg2\ndef broken(:\n")
+    status, _ = run("--write")
+    assert status == 2
+    assert (project / "app/broken.py").read_text() == "import psycopg2\ndef broken(:\n"
+    assert "psycopg.connect" in (project / "app/db.py").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are read-only in POSIX")
+def test_unwritable_files_stop_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from asyncdb_lint.migrate import project as module
+
+    written = module.write_atomically
+
+    def refusing(path: Path, data: bytes) -> None:
+        if path.name == "db.py":
+            raise PermissionError(13, "Permission denied")
+        written(path, data)
+
+    monkeypatch.setattr(module, "write_atomically", refusing)
+    status, _ = run("--write")
+    assert status == 2
+    assert "psycopg2.connect" in (project / "app/db.py").read_text()
+    assert "info.backend_pid" in (project / "app/use.py").read_text()
