@@ -177,6 +177,12 @@ def test_pyproject() -> None:
     assert new == text.replace("psycopg2-binary~=2.9", "psycopg[binary]>=3.2")
 
 
+def test_setup() -> None:
+    text = 'setup(install_requires=["flask", "psycopg2-binary>=2.8", "psycopg2_extras_of_ours"])\n'
+    new, _ = rewrite(Path("setup.py"), text, pool=False)
+    assert new == text.replace("psycopg2-binary>=2.8", "psycopg[binary]>=3.2")
+
+
 def test_poetry() -> None:
     new, items = rewrite(Path("pyproject.toml"), 'psycopg2-binary = "^2.9"\n', pool=False)
     assert new == 'psycopg2-binary = "^2.9"\n'

@@ -15,7 +15,8 @@ REQUIREMENT = re.compile(
 POETRY = re.compile(r"\s*\"?psycopg2(?:-binary)?\"?\s*=\s*[\"{]")
 FLOOR = ">=3.2"
 LOCKS = {"poetry.lock", "uv.lock", "pdm.lock", "Pipfile.lock"}
-OTHERS = {"setup.py", "setup.cfg", "Pipfile", "environment.yml", "environment.yaml", "tox.ini"}
+OTHERS = {"Pipfile", "environment.yml", "environment.yaml"}
+SETUPS = {"setup.py", "setup.cfg", "tox.ini"}
 COMPANIONS = re.compile(
     r"\b(types-psycopg2|psycopg2cffi|psycogreen|aiopg|sqlalchemy\[postgresql(?:_psycopg2binary)?\])",
     re.IGNORECASE,
@@ -24,12 +25,10 @@ COMPANIONS = re.compile(
 
 def is_list(path: Path) -> bool:
     """Whether a file lists dependencies in a way that can be edited line by line."""
-    name = path.name
-    return (
-        name == "pyproject.toml"
-        or (name.startswith("requirements") and path.suffix in (".txt", ".in"))
-        or (path.parent.name == "requirements" and path.suffix in (".txt", ".in"))
-    )
+    if path.name == "pyproject.toml" or path.name in SETUPS:
+        return True
+    named = path.name.startswith("requirements") or path.parent.name == "requirements"
+    return named and path.suffix in (".txt", ".in")
 
 
 def rewrite(path: Path, text: str, *, pool: bool) -> tuple[str, list[Item]]:

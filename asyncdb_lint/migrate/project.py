@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ REWRITES: tuple[type[Rewrite], ...] = (
 )  # fmt: skip
 """In their order: objects are known for psycopg2's as long as imports say so."""
 WORD = "psycopg2"
+TEXT = re.compile(r"""(['"])[^'"]*?(psycopg2)[^'"]*\1""")
 
 
 @dataclasses.dataclass
@@ -132,8 +134,8 @@ def of_project(
         if tree.code != texts[name]:
             found.texts[paths[name]] = (texts[name], tree.code)
             found.bytes[paths[name]] = sources[name].encode(tree.code)
-        if paths[name] in given:
-            found.items += leftovers(paths[name], tree.code, done[name])
+        if paths[name] in given and paths[name].name not in dependencies.SETUPS:
+            found.items += leftovers(paths[name], texts[name], tree.code, done[name])
     lists(found, root, pool=pool)
 
 
@@ -154,36 +156,27 @@ def concerned(texts: dict[str, str]) -> list[str]:
     )
 
 
-def leftovers(path: Path, text: str, items: Iterable[Item]) -> list[Item]:
+def leftovers(path: Path, old: str, new: str, items: Iterable[Item]) -> list[Item]:
     """Texts that still name psycopg2, which no rewrite has told of: targets of patches, names of loggers."""
-    if WORD not in text:
+    if WORD not in new:
         return []
     told = {each.location.row for each in items if each.outcome == "manual"}
+    kept = set(new.splitlines())
     found = []
-    for row, line in enumerate(text.splitlines(), 1):
-        code = line.partition("#")[0]
-        if WORD in code and ("'" in code or '"' in code) and row not in told:
-            column = code.index(WORD) + 1
-            message = "a text names psycopg2"
-            found.append(
-                Item(
-                    path.as_posix(),
-                    Position(row, column),
-                    "manual",
-                    CODES["manual"],
-                    message,
-                    "rename it if it is looked up",
-                )
-            )
+    for row, line in enumerate(old.splitlines(), 1):
+        text = TEXT.search(line.partition("#")[0])
+        if text is not None and line in kept and row not in told:
+            place = Position(row, text.start(2) + 1)
+            said = ("manual", CODES["manual"], "a text names psycopg2", "rename it if it is looked up")
+            found.append(Item(path.as_posix(), place, *said))  # type: ignore[arg-type]
     return found
 
 
 def lists(found: Migration, root: Path, *, pool: bool) -> None:
     """The dependency lists in a project's folder."""
-    for path in sorted([*root.glob("*"), *root.glob("requirements/*")]):
-        if not path.is_file() or not (
-            dependencies.is_list(path) or path.name in dependencies.LOCKS | dependencies.OTHERS
-        ):
+    for path in sorted([*root.glob("*"), *root.glob("*/*")]):
+        known = dependencies.is_list(path) or path.name in dependencies.LOCKS | dependencies.OTHERS
+        if not known or not path.is_file() or path in found.texts:
             continue
         try:
             text = path.read_text(encoding="utf-8")

@@ -72,7 +72,7 @@ class ConnectArguments(Rewrite):
             kind = getattr(self.file.kind(given.value), "name", "")
             if kind in ROW_CURSORS:
                 names["cursor_factory"] = "row_factory"
-            else:
+            elif not kind.startswith(f"{ROOT}."):  # of others the name is told of
                 self.tell(
                     given,
                     "manual",
