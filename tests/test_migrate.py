@@ -150,6 +150,15 @@ def test_statements_are_reported(statement: str, said: str) -> None:
     assert [each.message for each in context.scratch[ITEMS]] == ([said] if said else [])
 
 
+def test_statements_of_sqlalchemy() -> None:
+    context = CodemodContext()
+    source = "from sqlalchemy import text\na = text('SET LOCAL x = :value')\nb = text('select a::int where b = :b')\n"
+    ReportStatements(context).transform_module(cst.parse_module(source))
+    assert [(each.location.row, each.message) for each in context.scratch[ITEMS]] == [
+        (2, "`SET` takes no parameters")
+    ]
+
+
 REQUIREMENTS = """\
 # the database
 psycopg2-binary==2.9.9 ; python_version > "3.8"  # pinned for a reason

@@ -107,7 +107,7 @@ def of_project(
         if name not in texts:
             sources[name], texts[name], paths[name] = source, source.text, path
     trees: dict[str, cst.Module] = {}
-    for name in concerned(texts):
+    for name in concerned(texts, root):
         tree = sources[name].parse()
         if isinstance(tree, cst.Module):
             trees[name] = tree
@@ -145,14 +145,28 @@ def run(rewrite: type[Rewrite], file: FileContext, items: list[Item], *, unsafe:
     return rewrite(context).transform_module_impl(file.model.module)  # `transform_module` would copy the tree
 
 
-def concerned(texts: dict[str, str]) -> list[str]:
-    """The modules that name the driver, and those that name a module which does: objects travel by import."""
+def concerned(texts: dict[str, str], root: Path) -> list[str]:
+    """The modules that name the driver, and those that name a module which does: objects travel by import.
+
+    Where the project requires it, SQLAlchemy's statements go through it too.
+    """
     found = {name for name, text in texts.items() if WORD in text}
+    if any(WORD in path.read_text(errors="replace") for path in dependency_lists(root)):
+        found |= {name for name, text in texts.items() if "sqlalchemy" in text}
     if not found:
         return []
     words = {name.rpartition(".")[2] for name in found} | {name.split(".")[0] for name in found}
     return sorted(
         found | {name for name, text in texts.items() if "import" in text and any(w in text for w in words)}
+    )
+
+
+def dependency_lists(root: Path) -> list[Path]:
+    """The files in a project's folders that say what it requires."""
+    names = dependencies.LOCKS | dependencies.OTHERS
+    files = (*root.glob("*"), *root.glob("*/*"))
+    return sorted(
+        each for each in files if (dependencies.is_list(each) or each.name in names) and each.is_file()
     )
 
 
@@ -174,9 +188,8 @@ def leftovers(path: Path, old: str, new: str, items: Iterable[Item]) -> list[Ite
 
 def lists(found: Migration, root: Path, *, pool: bool) -> None:
     """The dependency lists in a project's folder."""
-    for path in sorted([*root.glob("*"), *root.glob("*/*")]):
-        known = dependencies.is_list(path) or path.name in dependencies.LOCKS | dependencies.OTHERS
-        if not known or not path.is_file() or path in found.texts:
+    for path in dependency_lists(root):
+        if path in found.texts:
             continue
         try:
             text = path.read_text(encoding="utf-8")

@@ -8,6 +8,11 @@ import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
 
+SQLALCHEMY_TEXT = {
+    "sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text",
+    "sqlalchemy.sql._elements_constructors.text", "sqlmodel.text",
+}  # fmt: skip
+BOUND_NAME = re.compile(r"(?<![:\w\\]):[A-Za-z_]\w*(?!:)")
 EXECUTING = {"execute", "executemany"}
 # Text with placeholders that psycopg2 filled in and that the server now gets as parameters.
 TRAPS = (
@@ -36,18 +41,25 @@ class ReportStatements(Rewrite):
     DESCRIPTION = "Report statements that psycopg 3 refuses or reads otherwise."
 
     def visit_Call(self, node: cst.Call) -> None:
-        func = node.func
-        if not isinstance(func, cst.Attribute) or func.attr.value not in EXECUTING or not node.args:
-            return
-        if not self.is_object(func.value, "cursor"):
-            return
-        text = self.file.kind(node.args[0].value)
-        sql = getattr(text, "value", None)
-        if not isinstance(sql, str) or len(node.args) < 2:
-            return
-        for pattern, what, advice in TRAPS:
-            if pattern.search(sql):
+        sql = self.statement(node)
+        for pattern, what, advice in TRAPS if sql is not None else ():
+            if sql is not None and pattern.search(sql):
                 self.tell(node.args[0], "manual", what, advice)
+
+    def statement(self, call: cst.Call) -> str | None:
+        """The SQL that a cursor executes with parameters, or that SQLAlchemy is given with bound names."""
+        func = call.func
+        sql = getattr(self.file.kind(call.args[0].value), "value", None) if call.args else None
+        if not isinstance(sql, str):
+            return None
+        if getattr(self.file.kind(func), "name", "") in SQLALCHEMY_TEXT:
+            return BOUND_NAME.sub("%s", sql)
+        executes = isinstance(func, cst.Attribute) and func.attr.value in EXECUTING and len(call.args) > 1
+        return (
+            sql
+            if executes and isinstance(func, cst.Attribute) and self.is_object(func.value, "cursor")
+            else None
+        )
 
     def visit_With(self, node: cst.With) -> None:
         for item in node.items:
