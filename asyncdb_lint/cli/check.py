@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asyncdb_lint.cli import options
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -36,14 +38,8 @@ def listing(*names: str, metavar: str, help: str) -> Callable[[F], F]:
 @listing("--select", metavar="RULES", help="Check these rules only: codes, names, prefixes (ADB1) or ALL.")
 @listing("--extend-select", metavar="RULES", help="Check these rules too.")
 @listing("--ignore", metavar="RULES", help="Leave these rules out.")
-@click.option(
-    "--config",
-    "configs",
-    multiple=True,
-    metavar="FILE|KEY=VALUE",
-    help="A settings file, or one setting in TOML.",
-)
-@click.option("--isolated", is_flag=True, help="Read no settings file.")
+@options.settings_file
+@options.isolated
 @click.option("--fix", is_flag=True, default=None, help="Repair what can be repaired safely.")
 @click.option("--unsafe-fixes/--no-unsafe-fixes", default=None, help="Count and make fixes that need a look.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
@@ -63,9 +59,7 @@ def listing(*names: str, metavar: str, help: str) -> Callable[[F], F]:
 @click.option("--show-settings", is_flag=True, help="Show the settings in force and check nothing.")
 @click.option("--no-cache", is_flag=True, help="Accepted for scripts; results are not cached yet.")
 @click.option("--cache-dir", metavar="DIR", help="Accepted for scripts; results are not cached yet.")
-@click.option(
-    "-j", "--jobs", type=click.IntRange(min=0), default=0, help="Processes to use; 0 is one a core."
-)
+@options.jobs
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress, and of --diff only the diff.")
 def command(
     paths: tuple[str, ...],

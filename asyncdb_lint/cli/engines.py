@@ -7,23 +7,17 @@ from pathlib import Path
 
 import click
 
+from asyncdb_lint.cli import options
+
 
 @click.command("engines", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
-@click.option(
-    "--config",
-    "configs",
-    multiple=True,
-    metavar="FILE|KEY=VALUE",
-    help="A settings file, or one setting in TOML.",
-)
-@click.option("--isolated", is_flag=True, help="Read no settings file.")
+@options.settings_file
+@options.isolated
 @click.option(
     "--output-format", type=click.Choice(["text", "json"]), default="text", help="How to show them."
 )
-@click.option(
-    "-j", "--jobs", type=click.IntRange(min=0), default=0, help="Processes to use; 0 is one a core."
-)
+@options.jobs
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
     paths: tuple[str, ...],

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from asyncdb_lint.cli import options
+
 if TYPE_CHECKING:
     from asyncdb_lint.migrate.project import Migration
 
@@ -23,10 +25,8 @@ def command() -> None:
 @click.option(
     "--report", type=click.Choice(["text", "json"]), help="List what is done and what is left to do."
 )
-@click.option(
-    "--config", "configs", multiple=True, metavar="FILE|KEY=VALUE", help="A settings file, or one setting."
-)
-@click.option("--isolated", is_flag=True, help="Read no settings file.")
+@options.settings_file
+@options.isolated
 def psycopg2(
     paths: tuple[str, ...],
     write: bool,

@@ -32,6 +32,8 @@ from asyncdb_lint.source import SourceFile, write_atomically
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from asyncdb_lint.semantics.model import Model
+
 REWRITES: tuple[type[Rewrite], ...] = (
     ReportStatements, ConnectArguments, ConnectionAttributes, ErrorAttributes, SqlalchemyUrls, RenameNames,
 )  # fmt: skip
@@ -118,11 +120,11 @@ def of_project(
     given = set(files)
     knowledge = load(sqlalchemy_version(root))
     done: dict[str, list[Item]] = {name: [] for name in trees}
+    models: dict[str, Model] = {}
     for rewrite in REWRITES:
-        models = {
-            name: build(tree, name, paths[name].as_posix(), is_package=name in packages)
-            for name, tree in trees.items()
-        }
+        for name, tree in trees.items():
+            if name not in models or models[name].module is not tree:
+                models[name] = build(tree, name, paths[name].as_posix(), is_package=name in packages)
         project = Project(knowledge, index, [model.summary for model in models.values()])
         for name, model in models.items():
             if paths[name] in given:
@@ -142,7 +144,9 @@ def of_project(
 def run(rewrite: type[Rewrite], file: FileContext, items: list[Item], *, unsafe: bool) -> cst.Module:
     """One rewrite of one file."""
     context = CodemodContext(filename=file.model.path, scratch={FILE: file, ITEMS: items, UNSAFE: unsafe})
-    return rewrite(context).transform_module_impl(file.model.module)  # `transform_module` would copy the tree
+    tree = file.model.module
+    changed = rewrite(context).transform_module_impl(tree)  # `transform_module` would copy the tree
+    return changed if changed.code != tree.code else tree
 
 
 def concerned(texts: dict[str, str], root: Path) -> list[str]:

@@ -183,16 +183,10 @@ def behind_attribute(project: Project, module: str, expr: ex.Attr) -> Iterator[S
 
 def engine_made(file: FileContext, call: cst.Call, ref: NodeRef, *, is_async: bool) -> Iterator[EngineMade]:
     """The record of one call of an engine's maker."""
-    expr = file.model.exprs[call]
     url = file.argument(call, "url", 0)
-    if url is None or not isinstance(expr, ex.Call):
+    if url is None or not isinstance(file.model.exprs[call], ex.Call):
         return
-    held = next((each for each in file.model.bindings if each.value is call), None)
-    target = file.model.parents[call]
-    name = held.name if held is not None else ""
-    if isinstance(target, cst.Assign) and isinstance(target.targets[0].target, cst.Attribute):
-        name = file.source(target.targets[0].target, 40)
-    key = call_key(file.model.name, expr, held.index if held is not None else None)
+    name, key = label_and_key(file, call)
     known = file.engines.get(call)
     driver = known.driver.name if known is not None and known.driver is not None else ""
     pool = known.pool or "" if known is not None else ""
@@ -206,6 +200,20 @@ def engine_made(file: FileContext, call: cst.Call, ref: NodeRef, *, is_async: bo
         pool,
         lasting(file, call),
     )
+
+
+def label_and_key(file: FileContext, call: cst.Call) -> tuple[str, str]:
+    """What a call's engine or pool is called in its file ("" for nothing), and its key for the whole project."""
+    expr = file.model.exprs[call]
+    assert isinstance(expr, ex.Call)
+    holder = file.model.parents[call]
+    made = holder if isinstance(holder, cst.Await) else call
+    held = next((each for each in file.model.bindings if each.value is made), None)
+    name = held.name if held is not None else ""
+    target = file.model.parents[made]
+    if isinstance(target, cst.Assign) and isinstance(target.targets[0].target, cst.Attribute):
+        name = file.source(target.targets[0].target, 40)
+    return name, call_key(file.model.name, expr, held.index if held is not None else None)
 
 
 def lasting(file: FileContext, call: cst.Call) -> str:

@@ -9,11 +9,17 @@ import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.callables import SESSION_FACTORIES
-from asyncdb_lint.semantics.engine_uses import ENGINE_MAKERS, MIGRATION_NAMES, call_key, engines_behind
+from asyncdb_lint.semantics.engine_uses import (
+    ENGINE_MAKERS,
+    MIGRATION_NAMES,
+    call_key,
+    engines_behind,
+    label_and_key,
+)
 from asyncdb_lint.semantics.engines import QUEUES, dialect_of
 from asyncdb_lint.semantics.kinds import UNKNOWN, Class, Constant, Instance
 from asyncdb_lint.semantics.modules import names_test
-from asyncdb_lint.semantics.servers import SHORT_LIVED_FOLDERS, outlives_call
+from asyncdb_lint.semantics.servers import ASIDE, outlives_call
 from asyncdb_lint.semantics.trace import Asset
 from asyncdb_lint.semantics.urls import field_default
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.engines import EngineCall
+    from asyncdb_lint.semantics.model import Scope
     from asyncdb_lint.semantics.project import Project
     from asyncdb_lint.semantics.trace import NodeRef
 
@@ -82,20 +89,14 @@ def asset(file: FileContext, call: cst.Call, name: str, ref: NodeRef) -> Asset |
         what = "engine"
     elif name in POOLS:
         what = "pool"
-    elif not SESSION_FACTORIES.keys().isdisjoint(file.project.mro(name)):
+    elif name in SESSION_FACTORIES:
         what = "session factory"
     else:
         return None
-    target = file.model.parents[call]
-    made = target if isinstance(target, cst.Await) else call
-    target = file.model.parents[made]
-    held = next((each for each in file.model.bindings if each.value is made), None)
-    label = held.name if held is not None else ""
-    if isinstance(target, cst.Assign) and isinstance(target.targets[0].target, cst.Attribute):
-        label = file.source(target.targets[0].target, 40)
-    key = call_key(file.model.name, expr, held.index if held is not None else None)
+    label, key = label_and_key(file, call)
     maker = name.rpartition(".")[2]
-    lasts = outlives_call(file.model, made)
+    holder = file.model.parents[call]
+    lasts = outlives_call(file.model, holder if isinstance(holder, cst.Await) else call)
     if what == "session factory":
         found = engines_behind(file.project, file.model.name, expr)
         on = call_key(*found[0]) if len(found) == 1 else ""
@@ -233,6 +234,16 @@ def disposal(file: FileContext, method: cst.Attribute) -> list[str]:
     return [call_key(*each) for each in found] or [UNTOLD]
 
 
+def disposes(file: FileContext, scope: Scope | None) -> bool:
+    """Whether a function names the `dispose` of something itself."""
+    return any(
+        isinstance(each, cst.Attribute)
+        and each.attr.value == "dispose"
+        and file.model.scope_of(each).function is scope
+        for each in file.model.nodes.get(cst.Attribute, ())
+    )
+
+
 # The sum
 
 
@@ -270,10 +281,9 @@ def is_short_lived(project: Project, module: str) -> bool:
     """Whether a module is a test, a script or a migration."""
     summary = project.modules.get(module)
     imports = summary.imports if summary is not None else ()
-    aside = SHORT_LIVED_FOLDERS - {"tools"}
-    return (
-        names_test(module) or bool(aside & set(module.split("."))) or not MIGRATION_NAMES.isdisjoint(imports)
-    )
+    if names_test(module) or ASIDE & set(module.split(".")):
+        return True
+    return not MIGRATION_NAMES.isdisjoint(imports)
 
 
 def size_of(each: Asset) -> str:

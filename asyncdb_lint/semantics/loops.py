@@ -13,7 +13,7 @@ import libcst as cst
 import msgspec
 
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.effects import NO_EFFECT, Effect, Frame, effects_of
+from asyncdb_lint.semantics.effects import NO_EFFECT, Effect, Frame, effects_of, frame_of
 from asyncdb_lint.semantics.kinds import Function
 from asyncdb_lint.semantics.lifecycle import around
 from asyncdb_lint.semantics.summary import FunctionSummary
@@ -198,8 +198,8 @@ def lent_runs(file: FileContext) -> Iterator[LoopRun]:
 
 def frame_at(file: FileContext, scope: Scope | None) -> Frame:
     """The frame of a function of a file, or of the module itself."""
-    summary = file.model.summary.functions.get(scope.qualname) if scope is not None else None
-    return Frame(effects_of(file.project), file.model.summary, summary or FunctionSummary("<module>"))
+    found = frame_of(file, scope) if scope is not None else None
+    return found or Frame(effects_of(file.project), file.model.summary, FunctionSummary("<module>"))
 
 
 def effect_of(file: FileContext, run: LoopRun) -> Effect:

@@ -29,6 +29,7 @@ SHORT_LIVED_FOLDERS = {
     "alembic", "benchmarks", "docs", "examples", "migrations", "notebooks", "samples", "scripts", "tests",
     "tools",
 }  # fmt: skip
+ASIDE = SHORT_LIVED_FOLDERS - {"tools"}  # an agent's tools are called all the time
 LASTING = {"stored", "returned", "yielded"}
 
 _cache: weakref.WeakKeyDictionary[Project, tuple[int, frozenset[str]]] = weakref.WeakKeyDictionary()

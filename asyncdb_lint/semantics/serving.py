@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.contexts import context, told
-from asyncdb_lint.semantics.servers import SHORT_LIVED_FOLDERS, server_modules
+from asyncdb_lint.semantics.servers import ASIDE, server_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.semantics.callgraph import CallGraph
     from asyncdb_lint.semantics.summary import FunctionSummary
 
-ASIDE = SHORT_LIVED_FOLDERS - {"tools"}  # an agent's tools are called all the time
 CACHES = re.compile(r"cache|singleton|once|memo", re.IGNORECASE)
 # A coroutine function that nobody is seen to call, and that by its name is run once.
 RUN_ONCE = re.compile(

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.model import Binding, Scope
 
+TEXT = {
+    "sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text",
+    "sqlalchemy.sql._elements_constructors.text", "sqlmodel.text",
+}  # fmt: skip
+"""SQLAlchemy's function for a statement as text."""
 DEPTH = 6
 STATEMENT = re.compile(
     r"\s*(?:--[^\n]*\n\s*)*\(?\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|REPLACE)\b", re.IGNORECASE

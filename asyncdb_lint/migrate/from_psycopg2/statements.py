@@ -7,11 +7,8 @@ import re
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.semantics.sql_text import TEXT
 
-SQLALCHEMY_TEXT = {
-    "sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text",
-    "sqlalchemy.sql._elements_constructors.text", "sqlmodel.text",
-}  # fmt: skip
 BOUND_NAME = re.compile(r"(?<![:\w\\]):[A-Za-z_]\w*(?!:)")
 EXECUTING = {"execute", "executemany"}
 # Text with placeholders that psycopg2 filled in and that the server now gets as parameters.
@@ -52,7 +49,7 @@ class ReportStatements(Rewrite):
         sql = getattr(self.file.kind(call.args[0].value), "value", None) if call.args else None
         if not isinstance(sql, str):
             return None
-        if getattr(self.file.kind(func), "name", "") in SQLALCHEMY_TEXT:
+        if getattr(self.file.kind(func), "name", "") in TEXT:
             return BOUND_NAME.sub("%s", sql)
         executes = isinstance(func, cst.Attribute) and func.attr.value in EXECUTING and len(call.args) > 1
         return (

@@ -8,13 +8,9 @@ from asyncdb_lint.file_context import Repair
 from asyncdb_lint.finding import Applicability, Severity
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.rules.caches.binding import with_bound_values
-from asyncdb_lint.semantics.servers import SHORT_LIVED_FOLDERS
-from asyncdb_lint.semantics.sql_text import Value, values
+from asyncdb_lint.semantics.inventory import is_short_lived
+from asyncdb_lint.semantics.sql_text import TEXT, Value, values
 
-TEXT = {
-    "sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text",
-    "sqlalchemy.sql._elements_constructors.text", "sqlmodel.text",
-}  # fmt: skip
 EXECUTING = {
     "connection": {
         "exec_driver_sql", "execute", "executemany", "fetch", "fetchall", "fetchrow", "fetchval", "fetchmany",
@@ -23,7 +19,6 @@ EXECUTING = {
     "pool": {"execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchmany"},
     "cursor": {"execute", "executemany", "stream"},
 }  # fmt: skip
-ASIDE = SHORT_LIVED_FOLDERS - {"tools"}
 
 
 class DynamicSqlText(Rule):
@@ -80,7 +75,11 @@ class DynamicSqlText(Rule):
 
     def visit_Call(self, call: cst.Call) -> None:
         given = self.statement(call)
-        if given is None or isinstance(given, cst.SimpleString) or self.is_aside():
+        if (
+            given is None
+            or isinstance(given, cst.SimpleString)
+            or is_short_lived(self.file.project, self.file.model.name)
+        ):
             return
         found = values(self.file, given)
         if found:
@@ -98,12 +97,6 @@ class DynamicSqlText(Rule):
         ):
             return call.args[0].value
         return None
-
-    def is_aside(self) -> bool:
-        """Whether it is a test, a script or a migration, whose values are the author's own."""
-        if self.file.is_test or ASIDE & set(self.file.model.name.split(".")):
-            return True
-        return any(name.partition(".")[0] == "alembic" for name in self.file.model.summary.imports)
 
     def report_values(self, call: cst.Call, given: cst.BaseExpression, found: list[Value]) -> None:
         names = list(dict.fromkeys(self.source(each.node, 40) for each in found))

@@ -11,6 +11,7 @@ from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.contexts import context, library_names
 from asyncdb_lint.semantics.effects import NO_EFFECT, effects_of
+from asyncdb_lint.semantics.forks import CELERY_TASKS
 from asyncdb_lint.semantics.kinds import Coroutine, Function
 from asyncdb_lint.semantics.loops import LoopRun, effect_of
 from asyncdb_lint.semantics.usage import fates
@@ -18,7 +19,6 @@ from asyncdb_lint.semantics.usage import fates
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.model import Scope
 
-CELERY = {"celery.Celery.task", "celery.shared_task", "celery.app.task"}
 CELERY_WITH_LOOPS = {"celery_aio_pool", "celery_pool_asyncio", "aio_celery", "celery_asyncio"}
 # What calls a function later, by the argument that is it; nobody looks at what it gives.
 CALLERS = {
@@ -106,7 +106,7 @@ class AsyncClientWithoutLoop(Rule):
             call = each.decorator if isinstance(each.decorator, cst.Call) else None
             expr = self.file.model.exprs.get(call.func if call is not None else each.decorator)
             names = library_names(self.file.project, self.file.model.name, expr) if expr is not None else ()
-            if CELERY.isdisjoint(names) or (
+            if CELERY_TASKS.isdisjoint(names) or (
                 call is not None and self.file.argument(call, "base") is not None
             ):
                 continue

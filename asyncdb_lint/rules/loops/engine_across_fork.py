@@ -11,6 +11,7 @@ from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.afterwards import may_follow
 from asyncdb_lint.semantics.engines import QUEUES
+from asyncdb_lint.semantics.inventory import disposes
 from asyncdb_lint.semantics.kinds import Function
 from asyncdb_lint.semantics.lifecycle import around
 
@@ -195,7 +196,7 @@ class EngineAcrossFork(Rule):
     def judge_process(self, call: cst.Call, scope: Scope, function: str) -> bool:
         """Whether a child and its parent use the same engine, the parent first."""
         child = next((each for each in self.file.tracing.names if self.absolute(each) == function), None)
-        if child is None or self.disposes(child):
+        if child is None or disposes(self.file, child):
             return False
         pooled = {each.key for _, each in self.file.reach.engines if each.pool in QUEUES}
         in_child = {engine for engine, _ in self.uses(child)} & pooled
@@ -211,14 +212,6 @@ class EngineAcrossFork(Rule):
 
     def absolute(self, scope: Scope) -> str:
         return f"{self.file.model.name}:{scope.qualname}"
-
-    def disposes(self, scope: Scope) -> bool:
-        return any(
-            isinstance(each, cst.Attribute)
-            and each.attr.value == "dispose"
-            and self.scope(each).function is scope
-            for each in self.file.model.nodes.get(cst.Attribute, ())
-        )
 
     def forked_by(self, call: cst.Call) -> Iterator[str]:
         """The project functions that a call runs in processes that fork off here."""

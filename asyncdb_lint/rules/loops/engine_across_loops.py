@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from asyncdb_lint.finding import Position, Severity, Step
 from asyncdb_lint.rule import Rule
 from asyncdb_lint.semantics.afterwards import may_follow
+from asyncdb_lint.semantics.inventory import disposes
 from asyncdb_lint.semantics.lifecycle import around, exclude
 from asyncdb_lint.semantics.loops import LoopRun, effect_of, lent_runs, loop_runs, taken
-
-if TYPE_CHECKING:
-    from asyncdb_lint.semantics.model import Scope
 
 
 class EngineAcrossLoops(Rule):
@@ -104,7 +100,7 @@ class EngineAcrossLoops(Rule):
         runs = [(run, self.engines(run)) for run in (*loop_runs(self.file), *lent_runs(self.file))]
         for run, engines in runs:
             is_onward = run.scope is not None and run.scope.is_async  # raises for another reason
-            if not engines or is_onward or self.disposes(run.scope):
+            if not engines or is_onward or disposes(self.file, run.scope):
                 continue
             again = self.again(run) or self.after_another(run, engines, runs)
             if again:
@@ -113,14 +109,6 @@ class EngineAcrossLoops(Rule):
     def engines(self, run: LoopRun) -> list[str]:
         """The keys of the engines, bound to their loop, that a run leaves connections in."""
         return sorted(taken(effect_of(self.file, run)) & self.file.reach.bound.keys())
-
-    def disposes(self, scope: Scope | None) -> bool:
-        """Whether the function that makes the loop empties a pool itself."""
-        return any(
-            isinstance(each, cst.Attribute) and each.attr.value == "dispose"
-            and self.file.model.scope_of(each).function is scope
-            for each in self.file.model.nodes.get(cst.Attribute, ())
-        )  # fmt: skip
 
     def again(self, run: LoopRun) -> str:
         """Why a run happens more than once in a process; empty where it does not, as far as can be seen."""

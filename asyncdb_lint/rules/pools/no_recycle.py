@@ -29,8 +29,8 @@ class NoRecycle(Rule):
     ## Why it is bad
 
     A connection that was cut fails the first query after a pause. `pool_pre_ping` helps where the other side said
-    goodbye; a firewall that only forgets a connection does not, and then the ping waits until TCP gives up, which can
-    take a quarter of an hour. `pool_recycle` replaces what is older when it is checked out, without asking it.
+    goodbye; a firewall that only forgets a connection does not, and then the ping waits until TCP gives up.
+    `pool_recycle` replaces what is older when it is checked out, without asking it.
 
     ## Good
 
