@@ -21,10 +21,20 @@ ROUNDS = 12  # real projects settle in three to six: a round for each step of th
 class Linking:
     """The part of a project that is parsed so far, and what it says together."""
 
-    def __init__(self, crew: Workers, screen: Screen, project: Project, *, inventory: bool = False) -> None:
+    def __init__(
+        self,
+        crew: Workers,
+        screen: Screen,
+        project: Project,
+        *,
+        inventory: bool = False,
+        with_tests: bool = False,
+    ) -> None:
         self.crew, self.screen, self.project = crew, screen, project
         self.inventory = inventory
         """Whether somebody asks where engines are made and closed."""
+        self.with_tests = with_tests
+        """Whether what tests put into parameters counts: a migration changes tests too."""
         self.modules = set(project.index.paths)
         self.done: set[str] = set()
         self.summaries: dict[str, ModuleSummary] = {}
@@ -72,7 +82,9 @@ class Linking:
     def trace(self, modules: set[str]) -> tuple[set[str], set[str]]:
         """Trace modules and enter that into the graph; gives what they want parsed, and the parameters they tell of."""
         traces = self.crew.trace(
-            sorted(name for name in modules & self.summaries.keys() if not names_test(name))
+            sorted(
+                name for name in modules & self.summaries.keys() if self.with_tests or not names_test(name)
+            )
         )
         self.graph.add(traces)
         before = [self.traces[trace.module].put for trace in traces if trace.module in self.traces]

@@ -16,8 +16,11 @@ from asyncdb_lint.cli import cli
 from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, Rewrite
 from asyncdb_lint.migrate.dependencies import rewrite
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
+from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
+from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
-from asyncdb_lint.migrate.from_psycopg2.objects import ConnectArguments, ConnectionAttributes, ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
 from asyncdb_lint.migrate.from_psycopg2.urls import SqlalchemyUrls
 from asyncdb_lint.migrate.project import migrate
@@ -267,7 +270,7 @@ def test_diff_changes_nothing(project: Path) -> None:
 
 def test_twice_is_once(project: Path) -> None:
     run("--write")
-    assert not migrate([project], Settings(), project).texts
+    assert not migrate([project], Settings(), project, ROUTE).texts
 
 
 def test_report(project: Path) -> None:

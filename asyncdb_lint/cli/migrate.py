@@ -40,11 +40,12 @@ def psycopg2(
     Shows a diff. Exit status: 0 nothing is left to do by hand, 1 something is, 2 wrong use or unreadable files.
     """
     from asyncdb_lint.config import load
+    from asyncdb_lint.migrate.from_psycopg2 import ROUTE
     from asyncdb_lint.migrate.project import migrate
 
     files = [Path(path) for path in paths or (".",)]
     loaded = load(files, {}, configs=configs, isolated=isolated)
-    found = migrate(files, loaded.settings, loaded.base, unsafe=unsafe_fixes)
+    found = migrate(files, loaded.settings, loaded.base, ROUTE, unsafe=unsafe_fixes)
     if write:
         found.write()
     show(found, report, written=write)

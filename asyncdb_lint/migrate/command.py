@@ -1,27 +1,38 @@
-"""What a rewrite is: a libcst codemod command that knows the kinds of objects, and tells what it did."""
+"""What a rewrite is: a libcst codemod command that knows the kinds of objects, and tells what it did.
+
+A rewrite looks at a file's original tree and notes changes of its nodes. The changes of all rewrites are made in one
+traversal, so that every rewrite sees the kinds and the places of what the user wrote.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+import abc
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import libcst as cst
-from libcst.codemod import VisitorBasedCodemodCommand
+from libcst.codemod import CodemodCommand, CodemodContext
 
 from asyncdb_lint.config import Settings
 from asyncdb_lint.file_context import FileContext
 from asyncdb_lint.finding import Position
 from asyncdb_lint.knowledge import load
+from asyncdb_lint.migrate.changes import Changes
+from asyncdb_lint.migrate.imports import Imports
 from asyncdb_lint.semantics.builder import build
+from asyncdb_lint.semantics.kinds import Class, Function, Instance, Module, Unknown
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-FILE = "asyncdb-lint file"
+    from asyncdb_lint.migrate.changes import How
+    from asyncdb_lint.migrate.helpers import Helper
+
 ITEMS = "asyncdb-lint items"
 UNSAFE = "asyncdb-lint unsafe"
-"""Keys of `CodemodContext.scratch`: the file with its project, what was done, and whether behaviour may change."""
+"""Keys of `CodemodContext.scratch`: what was done, and whether behaviour may change."""
+WORK = "asyncdb-lint work"
 
 Outcome = Literal["rewritten", "changed behaviour", "manual"]
 
@@ -40,29 +51,120 @@ class Item(NamedTuple):
 CODES: dict[Outcome, str] = {"rewritten": "ADB901", "changed behaviour": "ADB902", "manual": "ADB903"}
 
 
-class Rewrite(VisitorBasedCodemodCommand):
+class Work:
+    """One file in the works: what is known of it, and what the rewrites have noted so far."""
+
+    def __init__(self, file: FileContext, driver: str) -> None:
+        self.file = file
+        self.changes = Changes()
+        self.imports = Imports(file.model, self.changes, driver)
+        self.items: list[Item] = []
+        self.claimed: set[cst.CSTNode] = set()
+        self.helpers: dict[str, Helper] = {}
+        """The helpers that the new text calls, by the name it calls them by."""
+
+    def result(self) -> cst.Module:
+        """The tree with all changes made; the same tree if there are none."""
+        self.imports.settle()
+        return self.changes.apply(self.file.model.module)
+
+
+class Rewrite(CodemodCommand, abc.ABC):
     """One rewrite. It may be run by libcst's own runner too; then it knows no more than the one file."""
 
+    DRIVER = "psycopg2"
+    """The package whose objects are rewritten."""
+
+    def __init__(self, context: CodemodContext, work: Work | None = None) -> None:
+        super().__init__(context)
+        if work is not None:
+            self.work = work
+
+    @abc.abstractmethod
+    def examine(self) -> None:
+        """Look at the file and note what is to be changed."""
+
     def transform_module_impl(self, tree: cst.Module) -> cst.Module:
-        file = self.context.scratch.get(FILE)
-        self.file: FileContext = file if file is not None and file.model.module is tree else alone(tree)
-        self.items: list[Item] = self.context.scratch.setdefault(ITEMS, [])
-        return super().transform_module_impl(tree)
+        self.work = Work(alone(tree), self.DRIVER)
+        self.examine()
+        self.context.scratch.setdefault(ITEMS, []).extend(self.work.items)
+        for helper in self.work.helpers.values():
+            self.work.imports.define(helper)
+        return self.work.result()
+
+    @property
+    def file(self) -> FileContext:
+        """What is known of the file."""
+        return self.work.file
 
     @property
     def unsafe(self) -> bool:
         """Whether rewrites that may change behaviour are wanted."""
         return bool(self.context.scratch.get(UNSAFE))
 
-    def tell(self, node: cst.CSTNode, outcome: Outcome, message: str, advice: str = "") -> None:
-        """Enter what was done at a node of the original tree."""
-        start = self.file.span(node)[0]
-        self.items.append(Item(self.file.model.path, start, outcome, CODES[outcome], message, advice))
+    # What is there
+
+    def calls(self) -> Iterator[cst.Call]:
+        """All calls of the file."""
+        yield from cast("list[cst.Call]", self.file.model.nodes.get(cst.Call, []))
+
+    def attributes(self) -> Iterator[cst.Attribute]:
+        """All attributes that the file's expressions read or set."""
+        yield from cast("list[cst.Attribute]", self.file.model.nodes.get(cst.Attribute, []))
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The node that holds a node, arguments and other punctuation aside."""
+        return self.file.model.parents.get(node)
 
     def is_object(self, node: cst.BaseExpression, *roles: str) -> bool:
-        """Whether an expression is surely an object of psycopg2's with one of some roles."""
-        name = getattr(self.file.kind(node), "name", "")
-        return name.startswith("psycopg2.") and self.file.role(node)[0] in roles
+        """Whether an expression is surely an object of the driver's with one of some roles."""
+        kind = self.file.kind(node)
+        if not isinstance(kind, Instance) or self.file.project.role(kind)[0] not in roles:
+            return False
+        return any(name.startswith(f"{self.DRIVER}.") for name in self.file.project.mro(kind.name))
+
+    def is_unknown(self, node: cst.BaseExpression) -> bool:
+        """Whether nobody knows what an expression is."""
+        return isinstance(self.file.kind(node), Unknown)
+
+    def full_name(self, node: cst.CSTNode) -> str:
+        """The canonical name of the library's function, class, constant or module that an expression means, or ""."""
+        kind = self.file.kind(node)
+        return kind.name if isinstance(kind, (Function, Class, Module)) else ""
+
+    # What is to be done
+
+    def change(self, node: cst.CSTNode, how: How) -> None:
+        """Note a change of a node: `how` gets it with the changes inside it made, and gives what stands there then."""
+        self.work.changes.note(node, how)
+
+    def claim(self, node: cst.CSTNode) -> None:
+        """Take care of a use of the driver's name (`psycopg2.extras.execute_values`): it is not renamed."""
+        self.work.claimed.add(node)
+        while isinstance(node, cst.Attribute):
+            node = node.value
+            self.work.claimed.add(node)
+
+    def is_claimed(self, node: cst.CSTNode) -> bool:
+        """Whether a rewrite has taken care of a use of a name."""
+        return node in self.work.claimed
+
+    def name(self, node: cst.CSTNode, module: str, name: str) -> str:
+        """How the new text says `module.name` where `node` stands; what has to be imported for that is."""
+        return self.work.imports.name(node, module, name)
+
+    def helper(self, helper: Helper) -> str:
+        """The name by which the new text calls a helper, which is defined once for those who call it."""
+        name = helper.name
+        while self.work.imports.is_taken(name) and not self.work.imports.defines(helper):
+            name = f"_{name}"
+        self.work.helpers[name] = helper
+        return name
+
+    def tell(self, node: cst.CSTNode, outcome: Outcome, message: str, advice: str = "") -> None:
+        """Enter what is done at a node, or left to do."""
+        start = self.file.span(node)[0]
+        self.work.items.append(Item(self.file.model.path, start, outcome, CODES[outcome], message, advice))
 
 
 def alone(tree: cst.Module) -> FileContext:

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import difflib
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libcst as cst
 from libcst.codemod import CodemodContext
 
-from asyncdb_lint.config import Settings
-from asyncdb_lint.discovery import discover, project_files, project_root
-from asyncdb_lint.file_context import FileContext
-from asyncdb_lint.finding import Position
+from asyncdb_lint.discovery import discover, project_files
+from asyncdb_lint.engine import by_project, modules_of
 from asyncdb_lint.knowledge import load
+from asyncdb_lint.linking import Linking
 from asyncdb_lint.migrate import dependencies
-from asyncdb_lint.migrate.command import CODES, FILE, ITEMS, UNSAFE, Item, Rewrite
-from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
-from asyncdb_lint.migrate.from_psycopg2.objects import ConnectArguments, ConnectionAttributes, ErrorAttributes
-from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
-from asyncdb_lint.migrate.from_psycopg2.urls import SqlalchemyUrls
-from asyncdb_lint.project_version import sqlalchemy_version
-from asyncdb_lint.semantics.builder import build
-from asyncdb_lint.semantics.modules import ModuleIndex, module_name
+from asyncdb_lint.migrate.command import UNSAFE, Item, Rewrite, Work
+from asyncdb_lint.migrate.helpers import place
+from asyncdb_lint.migrate.leftovers import leftovers
+from asyncdb_lint.project_version import pinned_versions, sqlalchemy_version
+from asyncdb_lint.screen import Screen
+from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 from asyncdb_lint.source import SourceFile, write_atomically
+from asyncdb_lint.worker import Task, Worker, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from asyncdb_lint.semantics.model import Model
+    from asyncdb_lint.config import Settings
 
-REWRITES: tuple[type[Rewrite], ...] = (
-    ReportStatements, ConnectArguments, ConnectionAttributes, ErrorAttributes, SqlalchemyUrls, RenameNames,
-)  # fmt: skip
-"""In their order: objects are known for psycopg2's as long as imports say so."""
-WORD = "psycopg2"
-TEXT = re.compile(r"""(['"])[^'"]*?(psycopg2)[^'"]*\1""")
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """From which driver to which: its rewrites, in their order, and the word by which files are known to concern it."""
+
+    driver: str
+    rewrites: tuple[type[Rewrite], ...]
 
 
 @dataclasses.dataclass
@@ -62,8 +61,9 @@ class Migration:
         for path, (old, new) in sorted(self.texts.items()):
             name = os.path.relpath(path).replace(os.sep, "/")
             parts += difflib.unified_diff(
-                old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{name}", f"b/{name}"
-            )
+                old.splitlines(keepends=True), new.splitlines(keepends=True),
+                f"a/{name}" if old else "/dev/null", f"b/{name}",
+            )  # fmt: skip
         return "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in parts
         )
@@ -77,92 +77,86 @@ class Migration:
                 self.problems.append(f"{path}: cannot be written: {error.strerror or error}")
 
 
-def migrate(paths: Sequence[Path], settings: Settings, base: Path, *, unsafe: bool = False) -> Migration:
-    """The migration of the files under `paths` from psycopg2 to psycopg 3; nothing is written."""
+def migrate(
+    paths: Sequence[Path], settings: Settings, base: Path, route: Route, *, unsafe: bool = False
+) -> Migration:
+    """The migration of the files under `paths`; nothing is written."""
     found = Migration()
     files = [Path(os.path.abspath(path)) for path in discover(paths, settings, base).files]
-    roots: dict[Path, list[Path]] = {}
-    for file in files:
-        roots.setdefault(project_root(file), []).append(file)
-    for root, members in roots.items():
-        of_project(found, root, members, settings, unsafe=unsafe)
+    for root, members in by_project(files, paths):
+        of_project(found, root, members, settings, route, unsafe=unsafe)
     found.items.sort(key=lambda each: (each.filename, each.location, each.message))
     return found
 
 
 def of_project(
-    found: Migration, root: Path, files: Sequence[Path], settings: Settings, *, unsafe: bool
+    found: Migration, root: Path, files: Sequence[Path], settings: Settings, route: Route, *, unsafe: bool
 ) -> None:
-    """One project: all modules that name the driver, or import one that does, are read."""
-    sources: dict[str, SourceFile] = {}
-    texts: dict[str, str] = {}
-    paths: dict[str, Path] = {}
-    for path in sorted({*files, *map(Path, project_files(root, settings))}):
-        if path.suffix not in (".py", ".pyi"):
+    """One project: read what concerns the driver, rewrite the given files of it, and the dependency lists."""
+    worker, problems = read(root, files, settings, route)
+    found.problems += problems
+    given = {path.as_posix() for path in files}
+    works: list[Work] = []
+    for name in sorted(worker.models):
+        if worker.task.paths[name] not in given:
             continue
-        source = SourceFile.read(path)
-        if source.problem is not None or not source.round_trips:
-            said = source.problem.message if source.problem is not None else "cannot be written as it is"
-            found.problems.append(f"{path}: {said}")
-            continue
-        name = module_name(path.relative_to(root)) if path.is_relative_to(root) else path.stem
-        if name not in texts:
-            sources[name], texts[name], paths[name] = source, source.text, path
-    trees: dict[str, cst.Module] = {}
-    for name in concerned(texts, root):
-        tree = sources[name].parse()
-        if isinstance(tree, cst.Module):
-            trees[name] = tree
-        else:
-            found.problems.append(f"{paths[name]}:{tree.location.row}:{tree.location.column}: {tree.message}")
-    packages = {name for name, path in paths.items() if path.stem == "__init__"}
-    index = ModuleIndex({name: path.as_posix() for name, path in paths.items()}, packages)
-    given = set(files)
-    knowledge = load(sqlalchemy_version(root))
-    done: dict[str, list[Item]] = {name: [] for name in trees}
-    models: dict[str, Model] = {}
-    for rewrite in REWRITES:
-        for name, tree in trees.items():
-            if name not in models or models[name].module is not tree:
-                models[name] = build(tree, name, paths[name].as_posix(), is_package=name in packages)
-        project = Project(knowledge, index, [model.summary for model in models.values()])
-        for name, model in models.items():
-            if paths[name] in given:
-                file = FileContext(model, project, settings, {})
-                trees[name] = run(rewrite, file, done[name], unsafe=unsafe)
-    pool = any("psycopg2.pool" in text or "psycopg2 import pool" in text for text in texts.values())
-    for name, tree in trees.items():
-        found.items += done[name]
-        if tree.code != texts[name]:
-            found.texts[paths[name]] = (texts[name], tree.code)
-            found.bytes[paths[name]] = sources[name].encode(tree.code)
-        if paths[name] in given and paths[name].name not in dependencies.SETUPS:
-            found.items += leftovers(paths[name], texts[name], tree.code, done[name])
+        work = Work(worker.file(name), route.driver)
+        works.append(work)
+        context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe})
+        for rewrite in route.rewrites:
+            rewrite(context, work).examine()
+    for path, text in place(works):
+        found.texts[path] = ("", text)
+        found.bytes[path] = text.encode()
+    for work in works:
+        settle(found, work, route)
+    pool = any(
+        b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
+    )
     lists(found, root, pool=pool)
 
 
-def run(rewrite: type[Rewrite], file: FileContext, items: list[Item], *, unsafe: bool) -> cst.Module:
-    """One rewrite of one file."""
-    context = CodemodContext(filename=file.model.path, scratch={FILE: file, ITEMS: items, UNSAFE: unsafe})
-    tree = file.model.module
-    changed = rewrite(context).transform_module_impl(tree)  # `transform_module` would copy the tree
-    return changed if changed.code != tree.code else tree
+def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) -> tuple[Worker, list[str]]:
+    """The modules that concern the driver, parsed and linked: those that name it, and whoever objects travel to."""
+    paths = modules_of(root, dict.fromkeys((*files, *project_files(root, settings))))
+    task = Task(
+        root=root.as_posix(), settings=settings, codes=(), sqlalchemy=sqlalchemy_version(root),
+        versions=pinned_versions(root), paths=paths,
+        packages=frozenset(name for name, path in paths.items() if path.endswith("/__init__.py")),
+    )  # fmt: skip
+    contents = contents_of(paths, {})
+    index = ModuleIndex(paths, task.packages)
+    screen = Screen(load(task.sqlalchemy), index, contents)
+    words = [route.driver.encode()]
+    if any(route.driver in path.read_text(errors="replace") for path in dependency_lists(root)):
+        words.append(b"sqlalchemy")  # its statements go through the driver too
+    seeds = {name for name in paths if screen.mentions(name, words)}
+    worker = Worker(task)
+    linking = Linking(worker, screen, Project(load(task.sqlalchemy), index), with_tests=True)
+    collections.deque(linking.rounds(seeds), maxlen=0)
+    worker.files.clear()  # they remember what was told before all was known
+    problems = [
+        f"{paths[name]}:{problem.location.row}:{problem.location.column}: {problem.message}"
+        for name, problem in sorted(worker.problems.items())
+    ]
+    return worker, [*problems, *worker.crashes.values()]
 
 
-def concerned(texts: dict[str, str], root: Path) -> list[str]:
-    """The modules that name the driver, and those that name a module which does: objects travel by import.
-
-    Where the project requires it, SQLAlchemy's statements go through it too.
-    """
-    found = {name for name, text in texts.items() if WORD in text}
-    if any(WORD in path.read_text(errors="replace") for path in dependency_lists(root)):
-        found |= {name for name, text in texts.items() if "sqlalchemy" in text}
-    if not found:
-        return []
-    words = {name.rpartition(".")[2] for name in found} | {name.split(".")[0] for name in found}
-    return sorted(
-        found | {name for name, text in texts.items() if "import" in text and any(w in text for w in words)}
-    )
+def settle(found: Migration, work: Work, route: Route) -> None:
+    """The new text of a file, if it has one, and what was done to it."""
+    tree, path = work.file.model.module, Path(work.file.model.path)
+    old, new = tree.code, work.result().code
+    if new != old:
+        cst.parse_module(new)  # a rewrite that writes nonsense must not reach the file
+        source = SourceFile.read(path)
+        if not source.round_trips:
+            found.problems.append(f"{path}: cannot be written as it is")
+            return
+        found.texts[path] = (old, new)
+        found.bytes[path] = source.encode(new)
+    found.items += work.items
+    if path.name not in dependencies.SETUPS:
+        found.items += leftovers(path, old, new, work.items, route.driver)
 
 
 def dependency_lists(root: Path) -> list[Path]:
@@ -172,22 +166,6 @@ def dependency_lists(root: Path) -> list[Path]:
     return sorted(
         each for each in files if (dependencies.is_list(each) or each.name in names) and each.is_file()
     )
-
-
-def leftovers(path: Path, old: str, new: str, items: Iterable[Item]) -> list[Item]:
-    """Texts that still name psycopg2, which no rewrite has told of: targets of patches, names of loggers."""
-    if WORD not in new:
-        return []
-    told = {each.location.row for each in items if each.outcome == "manual"}
-    kept = set(new.splitlines())
-    found = []
-    for row, line in enumerate(old.splitlines(), 1):
-        text = TEXT.search(line.partition("#")[0])
-        if text is not None and line in kept and row not in told:
-            place = Position(row, text.start(2) + 1)
-            said = ("manual", CODES["manual"], "a text names psycopg2", "rename it if it is looked up")
-            found.append(Item(path.as_posix(), place, *said))  # type: ignore[arg-type]
-    return found
 
 
 def lists(found: Migration, root: Path, *, pool: bool) -> None:

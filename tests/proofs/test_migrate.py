@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.project import migrate
 
 from .support import Database
@@ -145,7 +146,7 @@ def test_same_answers(database: Database, tmp_path: Path, name: str) -> None:
     file = tmp_path / "program.py"
     file.write_text(text)
     (tmp_path / "pyproject.toml").touch()
-    found = migrate([file], Settings(), tmp_path)
+    found = migrate([file], Settings(), tmp_path, ROUTE)
     assert not found.manual
     found.write()
 

@@ -1,4 +1,4 @@
-"""What psycopg 3 does otherwise with a statement or a block: `with connection:`, parameters that the server binds."""
+"""What psycopg 3 does otherwise with a statement: parameters that the server binds."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ class ReportStatements(Rewrite):
 
     DESCRIPTION = "Report statements that psycopg 3 refuses or reads otherwise."
 
-    def visit_Call(self, node: cst.Call) -> None:
-        sql = self.statement(node)
-        for pattern, what, advice in TRAPS if sql is not None else ():
-            if sql is not None and pattern.search(sql):
-                self.tell(node.args[0], "manual", what, advice)
+    def examine(self) -> None:
+        for call in self.calls():
+            sql = self.statement(call)
+            for pattern, what, advice in TRAPS if sql is not None else ():
+                if sql is not None and pattern.search(sql):
+                    self.tell(call.args[0], "manual", what, advice)
 
     def statement(self, call: cst.Call) -> str | None:
         """The SQL that a cursor executes with parameters, or that SQLAlchemy is given with bound names."""
@@ -57,16 +58,3 @@ class ReportStatements(Rewrite):
             if executes and isinstance(func, cst.Attribute) and self.is_object(func.value, "cursor")
             else None
         )
-
-    def visit_With(self, node: cst.With) -> None:
-        for item in node.items:
-            if node.asynchronous is None and self.is_object(item.item, "connection"):
-                is_new = isinstance(item.item, cst.Call)
-                self.tell(
-                    item,
-                    "changed behaviour" if is_new else "manual",
-                    "`with` closes the connection at its end, after the commit or rollback",
-                    ""
-                    if is_new
-                    else "use `with connection.transaction():` if nothing ran before it, else commit and roll back",
-                )

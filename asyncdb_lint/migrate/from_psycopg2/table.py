@@ -71,8 +71,6 @@ NAMES: dict[str, Target] = {
 
 SQL = ("SQL", "Identifier", "Literal", "Placeholder", "Composed", "Composable", "NULL", "DEFAULT")
 MISSING_ERRORS = {"QueryCanceledError", "TransactionRollbackError"}
-WITHOUT_IMPORT = ("psycopg.errors", "psycopg.sql", "psycopg.rows", "psycopg.pq", "psycopg.conninfo")
-"""Modules that `import psycopg` brings along."""
 
 
 def target(name: str) -> Target | None:

@@ -20,37 +20,35 @@ class SqlalchemyUrls(Rewrite):
 
     DESCRIPTION = "Rewrite SQLAlchemy URLs and engine arguments from psycopg2 to psycopg."
 
-    def leave_SimpleString(
-        self, original_node: cst.SimpleString, updated_node: cst.SimpleString
-    ) -> cst.SimpleString:
-        if not names_driver(original_node.value):
-            return updated_node
-        self.tell(original_node, "rewritten", f"the driver `{OLD}` is `{NEW}`")
-        return updated_node.with_changes(value=updated_node.value.replace(OLD, NEW))
+    def examine(self) -> None:
+        for text in self.file.model.nodes.get(cst.SimpleString, ()):
+            self.judge(text)
+        for formatted in self.file.model.nodes.get(cst.FormattedString, ()):
+            for part in formatted.parts if isinstance(formatted, cst.FormattedString) else ():
+                self.judge(part)
+        for call in self.calls():
+            if self.full_name(call.func) in ENGINES:
+                self.drop(call)
 
-    def leave_FormattedStringText(
-        self, original_node: cst.FormattedStringText, updated_node: cst.FormattedStringText
-    ) -> cst.FormattedStringText:
-        if not names_driver(original_node.value):
-            return updated_node
-        self.tell(original_node, "rewritten", f"the driver `{OLD}` is `{NEW}`")
-        return updated_node.with_changes(value=updated_node.value.replace(OLD, NEW))
+    def judge(self, text: cst.CSTNode) -> None:
+        if isinstance(text, (cst.SimpleString, cst.FormattedStringText)) and names_driver(text.value):
+            self.tell(text, "rewritten", f"the driver `{OLD}` is `{NEW}`")
+            self.change(text, lambda node: node.with_changes(value=node.value.replace(OLD, NEW)))
 
-    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
-        if getattr(self.file.kind(original_node.func), "name", "") not in ENGINES:
-            return updated_node
-        gone = [arg for arg in original_node.args if arg.keyword is not None and arg.keyword.value in DROPPED]
-        if not gone:
-            return updated_node
-        names = {arg.keyword.value for arg in gone if arg.keyword is not None}
-        for arg in gone:
-            self.tell(
-                arg, "rewritten", f"psycopg's dialect takes no `{arg.keyword.value if arg.keyword else ''}`"
-            )
-        kept = [arg for arg in updated_node.args if arg.keyword is None or arg.keyword.value not in names]
-        if kept and kept[-1] is not updated_node.args[-1]:
-            kept[-1] = kept[-1].with_changes(comma=updated_node.args[-1].comma)
-        return updated_node.with_changes(args=kept)
+    def drop(self, call: cst.Call) -> None:
+        """Leave out the arguments of `create_engine()` that psycopg's dialect does not take."""
+        names = {arg.keyword.value for arg in call.args if arg.keyword is not None} & DROPPED
+        for name in sorted(names):
+            self.tell(call, "rewritten", f"psycopg's dialect takes no `{name}`")
+
+        def without(updated: cst.Call) -> cst.Call:
+            kept = [arg for arg in updated.args if arg.keyword is None or arg.keyword.value not in names]
+            if kept and kept[-1] is not updated.args[-1]:
+                kept[-1] = kept[-1].with_changes(comma=updated.args[-1].comma)
+            return updated.with_changes(args=kept)
+
+        if names:
+            self.change(call, without)
 
 
 def names_driver(text: str) -> bool:

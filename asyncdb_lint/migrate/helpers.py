@@ -1,0 +1,84 @@
+"""Functions that the new text calls where the new driver has no equal: their text, and where it is put."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from asyncdb_lint.migrate.command import Work
+
+MODULE = "psycopg_helpers"
+
+
+class Helper(NamedTuple):
+    """A function or class that is put into a project: its name, the imports it needs, and its text."""
+
+    name: str
+    imports: tuple[str, ...]
+    text: str
+
+
+class Home(NamedTuple):
+    """Where a file's helpers may be put for others to share: the package's folder, and how the file imports from it."""
+
+    folder: Path
+    spelling: str
+
+
+def place(works: Iterable[Work]) -> Iterator[tuple[Path, str]]:
+    """Put the helpers that files call where they can be called; gives new files.
+
+    A module of a package holds what several of its files call. A file by itself, or one that imports nothing of its
+    package and may be run as a script, holds its own.
+    """
+    sharing: dict[Path, list[tuple[Work, Home]]] = collections.defaultdict(list)
+    for work in works:
+        if work.helpers:
+            home = home_of(work)
+            sharing[home.folder if home is not None else Path(work.file.model.path)].append(
+                (work, home or Home(Path(), ""))
+            )
+    for folder, members in sharing.items():
+        if len(members) == 1:
+            for helper in members[0][0].helpers.values():
+                members[0][0].imports.define(helper)
+            continue
+        for work, home in members:
+            for name, helper in work.helpers.items():
+                work.imports.bring(f"{home.spelling}{MODULE}", helper.name, name)
+        yield (
+            folder / f"{MODULE}.py",
+            text_of({each: None for work, _ in members for each in work.helpers.values()}),
+        )
+
+
+def home_of(work: Work) -> Home | None:
+    """The outermost package around a file, if the file imports from it anyhow."""
+    model, packages = work.file.model, work.file.project.index.packages
+    parts = model.name.split(".")
+    outer = next((n for n in range(1, len(parts) + 1) if ".".join(parts[:n]) in packages), None)
+    if outer is None:
+        return None
+    path = Path(model.path)
+    folder = path.parent if path.stem == "__init__" else path.with_suffix("")
+    up = len(parts) - outer
+    home = folder.parents[up - 1] if up else folder
+    package = parts[outer - 1]
+    if any(name.partition(".")[0] == package for name in work.imports.absolute()):
+        return Home(home, f"{package}.")
+    if work.imports.has_relative():
+        depth = up if path.stem != "__init__" else up + 1
+        return Home(home, "." * max(depth, 1))
+    return None
+
+
+def text_of(helpers: Iterable[Helper]) -> str:
+    """A module of helpers."""
+    helpers = list(helpers)
+    imports = sorted({text for helper in helpers for text in helper.imports})
+    bodies = "\n\n\n".join(helper.text.strip() for helper in helpers)
+    return "\n".join(['"""What psycopg 3 leaves to those who use it."""', "", *imports, "", "", bodies, ""])

@@ -1,0 +1,296 @@
+"""The import statements of one file: what they bind of a driver, and what is imported in their place or beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from asyncdb_lint.migrate.changes import Changes, Result
+    from asyncdb_lint.migrate.helpers import Helper
+    from asyncdb_lint.semantics.model import Model, Scope
+
+Statement = cst.Import | cst.ImportFrom
+WITHOUT_IMPORT = {
+    "psycopg", "psycopg.errors", "psycopg.sql", "psycopg.rows", "psycopg.pq", "psycopg.conninfo", "psycopg.adapt",
+    "psycopg.adapters",
+}  # fmt: skip
+"""What `import psycopg` alone brings along."""
+LONGEST = 100  # columns of an import statement on one line
+
+
+class Imported(NamedTuple):
+    """What is to be imported: `from module import name as alias`, or `import module` where there is no name."""
+
+    module: str
+    name: str = ""
+    alias: str = ""
+
+
+class Bound(NamedTuple):
+    """A name that an import of the driver binds: what it is, by full name, and the alias that stands there."""
+
+    name: str
+    full: str
+    alias: cst.ImportAlias
+    statement: Statement
+    line: cst.SimpleStatementLine
+
+
+class Imports:
+    """What a file imports of a driver, and what it will import instead."""
+
+    def __init__(self, model: Model, changes: Changes, driver: str) -> None:
+        self.model, self.changes, self.driver = model, changes, driver
+        self.lines: list[cst.SimpleStatementLine] = []
+        self.statements: list[tuple[cst.SimpleStatementLine, Statement]] = []
+        for line in model.nodes.get(cst.SimpleStatementLine, ()) or found_lines(model.module):
+            assert isinstance(line, cst.SimpleStatementLine)
+            for statement in line.body:
+                if isinstance(statement, (cst.Import, cst.ImportFrom)):
+                    self.statements.append((line, statement))
+        self.bound = [
+            each for line, statement in self.statements for each in bound_by(line, statement, driver)
+        ]
+        self.beside: dict[cst.SimpleStatementLine | None, dict[Imported, None]] = {}
+        """What is imported beside a statement; None for the file's first imports."""
+        self.instead: dict[cst.SimpleStatementLine, tuple[list[Statement], dict[Imported, None]]] = {}
+        self.definitions: list[Helper] = []
+
+    # Names of the new text
+
+    def name(self, node: cst.CSTNode, module: str, name: str) -> str:
+        """How to say `module.name` at a node."""
+        scopes = list(outwards(self.model.scope_of(node)))
+        visible = [
+            each for each in self.bound if self.scope(each) in scopes and not self.only_for_types(each.line)
+        ]
+        visible.sort(key=lambda each: scopes.index(self.scope(each)))
+        whole = next((each for each in visible if each.full == self.driver), None)
+        package = module.partition(".")[0]
+        if whole is not None and package == "psycopg":
+            alias = whole.name if whole.alias.asname is not None else ""
+            self.beside.setdefault(whole.line, {})[Imported("psycopg", alias=alias)] = None
+            if module not in WITHOUT_IMPORT:
+                self.beside[whole.line][Imported(module)] = None
+            return dotted_text(alias or "psycopg", module.removeprefix("psycopg").removeprefix("."), name)
+        anchor = visible[0].line if visible else None
+        beside = self.beside.setdefault(anchor, {})
+        if not name or self.is_taken(name):
+            beside[Imported(package)] = None
+            if module != package and module not in WITHOUT_IMPORT:
+                beside[Imported(module)] = None
+            return dotted_text(module, name)
+        beside[Imported(module, name)] = None
+        return name
+
+    def is_taken(self, name: str) -> bool:
+        """Whether the file binds a name already, anywhere, to something else than the old driver's."""
+        if any(each.name == name for each in self.bound):
+            return False
+        if name in self.model.summary.names or any(each.name == name for each in self.model.bindings):
+            return True
+        return any(name in scope.bindings for scope in self.model.opened.values())
+
+    def bring(self, module: str, name: str, alias: str) -> None:
+        """Import a name at the top of the file."""
+        self.beside.setdefault(None, {})[Imported(module, name, alias)] = None
+
+    def absolute(self) -> Iterator[str]:
+        """The modules that the file imports, or imports from, by their full names."""
+        for _, statement in self.statements:
+            if isinstance(statement, cst.Import):
+                yield from (dotted(alias.name) for alias in statement.names)
+            elif not statement.relative:
+                yield dotted(statement.module)
+
+    def has_relative(self) -> bool:
+        """Whether the file imports relative to its package."""
+        return any(isinstance(each, cst.ImportFrom) and each.relative for _, each in self.statements)
+
+    def scope(self, bound: Bound) -> Scope:
+        """Where an import statement stands."""
+        return self.model.scope_of(bound.line)
+
+    def only_for_types(self, line: cst.CSTNode) -> bool:
+        """Whether a statement stands under `if TYPE_CHECKING:`."""
+        node: cst.CSTNode | None = line
+        while node is not None:
+            if isinstance(node, cst.If) and dotted(node.test).endswith("TYPE_CHECKING"):
+                return True
+            node = self.model.parents.get(node)
+        return False
+
+    # What becomes of the statements
+
+    def replace(self, line: cst.SimpleStatementLine, left: list[Statement], new: Iterable[Imported]) -> None:
+        """Put statements that are left and names that are imported now in the place of a statement."""
+        self.instead[line] = (left, dict.fromkeys(new))
+
+    def define(self, helper: Helper) -> None:
+        """Put the text of a helper after the file's imports."""
+        if helper not in self.definitions:
+            self.definitions.append(helper)
+
+    def defines(self, helper: Helper) -> bool:
+        """Whether the file holds the helper already, as a former run has written it."""
+        return helper.text.strip() in self.model.module.code
+
+    def settle(self) -> None:
+        """Turn all that is wanted into changes of the tree."""
+        emitted: dict[cst.CSTNode | None, set[str]] = {}
+        for line in dict.fromkeys(line for line, _ in self.statements):
+            if line in self.instead or line in self.beside:
+                block = emitted.setdefault(self.model.parents.get(line), set())
+                self.settle_line(line, block)
+        self.settle_top(emitted.get(self.model.module, set()))
+
+    def settle_line(self, line: cst.SimpleStatementLine, emitted: set[str]) -> None:
+        left, new = self.instead.get(line, (None, {}))
+        wanted = {**new, **self.beside.get(line, {})}
+        texts = [text for text in texts_of(wanted) if text not in emitted]
+        emitted.update(texts)
+        if left is None and not texts:
+            return
+        lines = [cst.parse_statement(text) for text in texts]
+
+        def put(updated: cst.SimpleStatementLine) -> Result:
+            kept = [updated] if left is None else []
+            kept += [cst.SimpleStatementLine([each]) for each in left or ()]
+            if not kept and not lines:
+                return cst.RemoveFromParent()
+            found = [*kept, *lines]
+            found[0] = found[0].with_changes(leading_lines=updated.leading_lines)
+            if left is not None:
+                found[-1] = found[-1].with_changes(trailing_whitespace=updated.trailing_whitespace)
+            return cst.FlattenSentinel(found)
+
+        self.changes.note(line, put)
+
+    def settle_top(self, emitted: set[str]) -> None:
+        """Imports that no statement of the driver's calls for, and definitions of helpers."""
+        wanted = dict(self.beside.get(None, {}))
+        helpers = [each for each in self.definitions if not self.defines(each)]
+        present = self.model.module.code.splitlines()
+        texts = [text for text in texts_of(wanted) if text not in emitted]
+        texts += [text for helper in helpers for text in helper.imports]
+        texts = [text for text in dict.fromkeys(texts) if text not in present and text not in emitted]
+        if not texts and not helpers:
+            return
+
+        def insert(updated: cst.Module) -> cst.Module:
+            body = list(updated.body)
+            place = after_imports(body)
+            new: list[cst.BaseStatement] = [cst.parse_statement(text) for text in texts]
+            for helper in helpers:
+                definition = cst.parse_statement(helper.text.strip())
+                blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
+                new.append(definition.with_changes(leading_lines=blank))
+            if place < len(body) and helpers and len(getattr(body[place], "leading_lines", (0, 0))) < 2:
+                blank = [cst.EmptyLine(indent=False)] * (2 - len(getattr(body[place], "leading_lines", ())))
+                body[place] = body[place].with_changes(
+                    leading_lines=[*blank, *getattr(body[place], "leading_lines", ())]
+                )
+            if place == 0 and body and not updated.header and texts:
+                first = body[0]
+                body[0] = first.with_changes(
+                    leading_lines=[cst.EmptyLine(indent=False), *first.leading_lines]
+                )
+            return updated.with_changes(body=[*body[:place], *new, *body[place:]])
+
+        self.changes.note(self.model.module, insert)
+
+
+def after_imports(body: Sequence[cst.BaseStatement]) -> int:
+    """Where in a module's body its first block of imports ends; after its docstring where it has none."""
+    place = 0
+    for number, statement in enumerate(body):
+        small = (
+            statement.body[0] if isinstance(statement, cst.SimpleStatementLine) and statement.body else None
+        )
+        if isinstance(small, (cst.Import, cst.ImportFrom)):
+            place = number + 1
+        elif isinstance(small, cst.Expr) and isinstance(small.value, cst.SimpleString) and number == 0:
+            place = 1
+        elif not isinstance(statement, (cst.If, cst.Try, cst.SimpleStatementLine)):
+            break
+    return place
+
+
+def found_lines(module: cst.Module) -> list[cst.CSTNode]:
+    """All lines of statements, wherever they stand."""
+    found: list[cst.CSTNode] = []
+
+    class Finder(cst.CSTVisitor):
+        def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> None:
+            found.append(node)
+
+    module.visit(Finder())
+    return found
+
+
+def texts_of(wanted: Iterable[Imported]) -> Iterator[str]:
+    """Import statements for what is wanted, those of one module together."""
+    by_module: dict[str, list[str]] = {}
+    for each in wanted:
+        alias = f" as {each.alias}" if each.alias and each.alias != (each.name or each.module) else ""
+        if not each.name:
+            yield f"import {each.module}{alias}"
+        else:
+            by_module.setdefault(each.module, []).append(f"{each.name}{alias}")
+    for module, members in by_module.items():
+        names = list(dict.fromkeys(members))
+        text = f"from {module} import {', '.join(names)}"
+        if len(text) > LONGEST:
+            text = f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+        yield text
+
+
+def bound_by(line: cst.SimpleStatementLine, statement: Statement, driver: str) -> Iterator[Bound]:
+    """What an import statement binds of a driver; "*" for a star."""
+    if isinstance(statement, cst.Import):
+        for alias in statement.names:
+            full = dotted(alias.name)
+            if full.partition(".")[0] == driver:
+                if alias.asname is not None:
+                    yield Bound(name_of(alias), full, alias, statement, line)
+                else:
+                    yield Bound(driver, driver, alias, statement, line)
+        return
+    module = dotted(statement.module) if statement.module is not None and not statement.relative else ""
+    if module.partition(".")[0] != driver:
+        return
+    if isinstance(statement.names, cst.ImportStar):
+        yield Bound("*", "*", cst.ImportAlias(cst.Name("_")), statement, line)
+        return
+    for alias in statement.names:
+        yield Bound(name_of(alias), f"{module}.{dotted(alias.name)}", alias, statement, line)
+
+
+def outwards(scope: Scope | None) -> Iterator[Scope]:
+    """A scope and those around it."""
+    while scope is not None:
+        yield scope
+        scope = scope.parent
+
+
+def name_of(alias: cst.ImportAlias) -> str:
+    return dotted(alias.asname.name if alias.asname is not None else alias.name)
+
+
+def dotted_text(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+def dotted(node: cst.CSTNode | None) -> str:
+    """`a.b.c` as written, "" for anything else."""
+    match node:
+        case cst.Name(value):
+            return value
+        case cst.Attribute(value=value, attr=attr):
+            return f"{owner}.{attr.value}" if (owner := dotted(value)) else ""
+        case _:
+            return ""
