@@ -17,6 +17,7 @@ from asyncdb_lint.file_context import FileContext
 from asyncdb_lint.finding import Position
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.migrate.changes import Changes
+from asyncdb_lint.migrate.evidence import is_suspected
 from asyncdb_lint.migrate.imports import Imports
 from asyncdb_lint.semantics.builder import build
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Module, Unknown
@@ -121,11 +122,19 @@ class Rewrite(CodemodCommand, abc.ABC):
         kind = self.file.kind(node)
         if not isinstance(kind, Instance) or self.file.project.role(kind)[0] not in roles:
             return False
+        if is_suspected(kind) and not self.unsafe:
+            return False
         return any(name.startswith(f"{self.DRIVER}.") for name in self.file.project.mro(kind.name))
 
+    def is_suspected(self, node: cst.BaseExpression, *roles: str) -> bool:
+        """Whether only the use of an object gives away that it is the driver's, and that is not enough."""
+        kind = self.file.kind(node)
+        return is_suspected(kind) and not self.unsafe and self.file.project.role(kind)[0] in roles
+
     def is_unknown(self, node: cst.BaseExpression) -> bool:
-        """Whether nobody knows what an expression is."""
-        return isinstance(self.file.kind(node), Unknown)
+        """Whether nobody knows, or surely knows, what an expression is."""
+        kind = self.file.kind(node)
+        return isinstance(kind, Unknown) or (is_suspected(kind) and not self.unsafe)
 
     def full_name(self, node: cst.CSTNode) -> str:
         """The canonical name of the library's function, class, constant or module that an expression means, or ""."""

@@ -16,7 +16,7 @@ from asyncdb_lint.discovery import discover, project_files
 from asyncdb_lint.engine import by_project, modules_of
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
-from asyncdb_lint.migrate import dependencies
+from asyncdb_lint.migrate import dependencies, evidence
 from asyncdb_lint.migrate.command import UNSAFE, Item, Rewrite, Work
 from asyncdb_lint.migrate.helpers import place
 from asyncdb_lint.migrate.leftovers import leftovers
@@ -39,6 +39,8 @@ class Route:
 
     driver: str
     rewrites: tuple[type[Rewrite], ...]
+    by_evidence: bool = False
+    """Whether objects that nobody declares may be known by their use (`evidence.py`)."""
 
 
 @dataclasses.dataclass
@@ -134,12 +136,34 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     worker = Worker(task)
     linking = Linking(worker, screen, Project(load(task.sqlalchemy), index), with_tests=True)
     collections.deque(linking.rounds(seeds), maxlen=0)
+    if route.by_evidence:
+        suspect(worker, linking)
     worker.files.clear()  # they remember what was told before all was known
     problems = [
         f"{paths[name]}:{problem.location.row}:{problem.location.column}: {problem.message}"
         for name, problem in sorted(worker.problems.items())
     ]
     return worker, [*problems, *worker.crashes.values()]
+
+
+def suspect(worker: Worker, linking: Linking) -> None:
+    """Let objects be known by what is done with them, and see where they travel."""
+    if not evidence.is_decisive(name for summary in linking.summaries.values() for name in summary.imports):
+        return
+    worker.files.clear()
+    changed = [model.summary for model in worker.models.values() if evidence.gather(worker.file(model.name))]
+    if not changed:
+        return
+    linking.project.index.paths.add(evidence.MODULE)
+    worker.project.index.paths.add(evidence.MODULE)
+    linking.project.add([evidence.suspected_classes(), *changed])
+    worker.project.add([evidence.suspected_classes(), *changed])
+    news = set(linking.summaries)
+    for _ in range(evidence.ROUNDS):
+        _, news = linking.trace(news)
+        if not news:
+            break
+        news = linking.affected(news)
 
 
 def settle(found: Migration, work: Work, route: Route) -> None:

@@ -23,7 +23,7 @@ def alternatives(project: Project, module: str, expr: ex.Node | None, depth: int
         return list(kind.options)
     if known(kind):
         return [kind] if isinstance(kind, (Instance, Class)) else []
-    parts = [(home, each) for home, part in pieces(project, module, expr) for each in unfold(part)]
+    parts = [(home, each) for home, part in pieces(project, module, expr, depth) for each in unfold(part)]
     found: dict[Kind, None] = {}
     for home, part in parts:
         if (home, part) != (module, expr):
@@ -35,7 +35,7 @@ def unfold(expr: ex.Node) -> tuple[ex.Node, ...]:
     return expr.options if isinstance(expr, (ex.Either, ex.First)) else (expr,)
 
 
-def pieces(project: Project, module: str, expr: ex.Node) -> list[tuple[str, ex.Node]]:
+def pieces(project: Project, module: str, expr: ex.Node, depth: int) -> list[tuple[str, ex.Node]]:
     """What an expression is put together from, one step down, each with the module that it is written in."""
     match expr:
         case ex.Either(options) | ex.First(options):
@@ -47,7 +47,7 @@ def pieces(project: Project, module: str, expr: ex.Node) -> list[tuple[str, ex.N
             found = [each for each in summary.parameters if each.name == name] if summary is not None else []
             return [(module, ex.Typed(each.annotation)) for each in found if each.annotation is not None]
         case ex.Attr(value, name):
-            owners = alternatives(project, module, value, 2)
+            owners = alternatives(project, module, value, min(2, depth - 1))
             return [piece for owner in owners for piece in attribute(project, owner, name)]
         case ex.Typed(annotation):
             return [(home, ex.Typed(each)) for home, each in union(project, module, annotation)]

@@ -134,7 +134,7 @@ _PG2_CURSOR = Keep(
     # The default cursor has all rows when `execute` returns. Named cursors fetch from the server, but a name
     # is rarely to be seen in the code, and silence is better than a false alarm.
     blocks=("execute", "executemany", "callproc", "copy_from", "copy_to", "copy_expert"),
-    says={"__enter__": Says("Self")},
+    says={"__enter__": Says("Self"), "connection": Says("psycopg2.extensions.connection")},
 )
 _PG2_CONNECTION = Keep(
     "connection",

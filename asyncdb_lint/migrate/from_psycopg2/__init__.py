@@ -20,4 +20,4 @@ REWRITES = (
     SqlalchemyUrls,
     RenameNames,  # last: it judges the names that no other has claimed
 )
-ROUTE = Route("psycopg2", REWRITES)
+ROUTE = Route("psycopg2", REWRITES, by_evidence=True)

@@ -43,6 +43,8 @@ class RenameNames(Rewrite):
             return
         for use in self.file.model.nodes.get(cst.Name, ()):
             if isinstance(use, cst.Name) and use.value in self.bound and self.is_import(use):
+                if use not in self.file.positions:
+                    continue  # of an annotation in quotes, which is judged as text
                 self.used.add(use.value)
                 if not self.is_claimed(use):
                     self.judge(use)
@@ -146,7 +148,9 @@ class RenameNames(Rewrite):
     def is_annotation(self, text: cst.SimpleString) -> bool:
         """Whether a text stands in an annotation, where it is code."""
         node: cst.CSTNode | None = text
-        while node is not None and isinstance(node, (cst.BaseExpression, cst.Annotation)):
+        while node is not None and isinstance(
+            node, (cst.BaseExpression, cst.SubscriptElement, cst.Annotation)
+        ):
             if isinstance(node, cst.Annotation):
                 return True
             node = self.parent(node)

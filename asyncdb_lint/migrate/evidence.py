@@ -1,0 +1,128 @@
+"""Objects of which nobody says what they are, and whose use gives them away.
+
+Only psycopg2's cursors have `mogrify()` in a project that uses no other driver with a method of that name. What is
+known by such evidence alone is rewritten where the user agrees (`--unsafe-fixes`), and reported otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.builder import build
+from asyncdb_lint.semantics.kinds import Instance, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from asyncdb_lint.file_context import FileContext
+    from asyncdb_lint.semantics.kinds import Kind
+    from asyncdb_lint.semantics.summary import ModuleSummary
+
+MODULE = "_suspected"
+CLASSES = """
+import psycopg2.extensions
+
+class cursor(psycopg2.extensions.cursor):
+    connection: "connection"
+
+class connection(psycopg2.extensions.connection):
+    def cursor(self, name=None, cursor_factory=None) -> "cursor": ...
+"""
+MARKS = {
+    "cursor": {"mogrify", "copy_expert"},
+    "connection": {
+        "get_backend_pid", "set_session", "set_isolation_level", "get_dsn_parameters", "get_transaction_status",
+        "get_parameter_status", "set_client_encoding", "isexecuting",
+    },
+}  # fmt: skip
+"""Methods that no other object of a project has which uses no other driver with them."""
+OF_BOTH = {"server_version", "get_backend_pid", "encoding", "dsn", "notices"}
+"""What is read off `cursor.connection`."""
+SHARING = {
+    "psycopg",
+    "aiopg",
+    "pymysql",
+    "MySQLdb",
+    "mysql",
+    "pg8000",
+    "redshift_connector",
+    "cymysql",
+    "aiomysql",
+}
+"""Drivers with methods of the same names."""
+ROUNDS = 6  # a suspected object is handed on through so many calls
+
+
+def is_suspected(kind: Kind) -> bool:
+    """Whether an object is known by evidence alone."""
+    return isinstance(kind, Instance) and kind.name.startswith(f"{MODULE}:")
+
+
+def suspected_classes() -> ModuleSummary:
+    """The module whose classes suspected objects are of."""
+    return build(cst.parse_module(CLASSES), MODULE, f"{MODULE}.py", is_package=False).summary
+
+
+def is_decisive(imports: Iterable[str]) -> bool:
+    """Whether evidence counts in a project that imports some modules."""
+    return SHARING.isdisjoint(name.partition(".")[0] for name in imports)
+
+
+def gather(file: FileContext) -> bool:
+    """Enter what a file's uses give away into its summary; true if there is any."""
+    found = False
+    for node in file.model.nodes.get(cst.Attribute, ()):
+        assert isinstance(node, cst.Attribute)
+        for role, names in MARKS.items():
+            if node.attr.value in names and is_called(file, node):
+                found |= enter(file, node.value, role)
+        inner = node.value
+        if (
+            node.attr.value in OF_BOTH
+            and isinstance(inner, cst.Attribute)
+            and inner.attr.value == "connection"
+        ):
+            found |= enter(file, inner.value, "cursor")
+    return found
+
+
+def is_called(file: FileContext, node: cst.Attribute) -> bool:
+    parent = file.model.parents.get(node)
+    return isinstance(parent, cst.Call) and parent.func is node
+
+
+def enter(file: FileContext, receiver: cst.BaseExpression, role: str) -> bool:
+    """Let what a receiver is bound to be a suspected object, where nobody knows what it is."""
+    if not isinstance(file.kind(receiver), Unknown):
+        return False
+    summary = file.model.summary
+    suspect = ex.Typed(ex.Ref(f"{MODULE}.{role}"))
+    expr = file.model.exprs.get(receiver)
+    bindings = list(summary.bindings)
+    for index in bound(expr):
+        bindings[index] = suspect
+    changed = tuple(bindings) != summary.bindings
+    summary.bindings = tuple(bindings)
+    if isinstance(expr, ex.Attr):
+        owner = file.kind_of(expr.value)
+        mine = summary.classes.get(owner.name.partition(":")[2]) if isinstance(owner, Instance) else None
+        options = mine.attributes.get(expr.name) if mine is not None else None
+        if mine is not None and options:
+            mine.attributes[expr.name] = tuple(
+                suspect if isinstance(file.kind_of(each), Unknown) else each for each in options
+            )
+            changed = True
+    return changed
+
+
+def bound(expr: ex.Node | None) -> Iterator[int]:
+    """The bindings that a name may be of."""
+    match expr:
+        case ex.Bound(index):
+            yield index
+        case ex.Either(options):
+            for each in options:
+                yield from bound(each)

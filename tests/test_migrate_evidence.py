@@ -1,0 +1,64 @@
+"""Objects that are known by what is done with them (`asyncdb_lint/migrate/evidence.py`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.project import migrate
+
+SPEAKING = """\
+import psycopg2
+
+
+class Repository:
+    def __init__(self, conn):
+        self.conn = conn
+
+    def version(self):
+        self.conn.get_backend_pid()
+        return self.conn.server_version
+
+
+def first(cur):
+    if cur.connection.server_version > 90000:
+        second(cur)
+
+
+def second(cur):
+    return cur.connection.server_version
+
+
+def silent(thing):
+    return thing.server_version
+"""
+
+
+def rewritten(folder: Path, source: str, *, unsafe: bool) -> str:
+    file = folder / "module.py"
+    file.write_text(source)
+    (folder / "pyproject.toml").touch()
+    found = migrate([file], Settings(), folder, ROUTE, unsafe=unsafe)
+    return found.texts[file][1] if file in found.texts else source
+
+
+def test_use_gives_away(tmp_path: Path) -> None:
+    """Through attributes and calls, but no further than there is evidence."""
+    text = rewritten(tmp_path, SPEAKING, unsafe=True)
+    assert text.count("conn.info.server_version") == 1
+    assert text.count("cur.connection.info.server_version") == 2
+    assert "thing.server_version" in text
+
+
+def test_only_where_the_user_agrees(tmp_path: Path) -> None:
+    text = rewritten(tmp_path, SPEAKING, unsafe=False)
+    assert text == SPEAKING.replace("psycopg2", "psycopg")
+
+
+@pytest.mark.parametrize("driver", ["pymysql", "aiopg", "psycopg"])
+def test_other_drivers_have_such_methods(tmp_path: Path, driver: str) -> None:
+    text = rewritten(tmp_path, f"import {driver}\n{SPEAKING}", unsafe=True)
+    assert "info.server_version" not in text
