@@ -17,7 +17,7 @@ from asyncdb_lint.file_context import FileContext
 from asyncdb_lint.finding import Position
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.migrate.changes import Changes
-from asyncdb_lint.migrate.evidence import is_suspected
+from asyncdb_lint.migrate.evidence import is_decisive, is_suspected
 from asyncdb_lint.migrate.imports import Imports
 from asyncdb_lint.semantics.builder import build
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Module, Unknown
@@ -61,6 +61,8 @@ class Work:
         self.imports = Imports(file.model, self.changes, driver)
         self.items: list[Item] = []
         self.claimed: set[cst.CSTNode] = set()
+        self.is_only_driver = is_decisive(file.model.summary.imports)
+        """Whether the project uses no other driver whose objects have methods of the same names."""
         self.helpers: dict[str, Helper] = {}
         """The helpers that the new text calls, by the name it calls them by."""
 

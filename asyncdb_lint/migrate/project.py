@@ -39,6 +39,8 @@ class Route:
 
     driver: str
     rewrites: tuple[type[Rewrite], ...]
+    words: tuple[bytes, ...] = ()
+    """What files say that may handle the driver's objects without naming it, in a project that uses it."""
     by_evidence: bool = False
     """Whether objects that nobody declares may be known by their use (`evidence.py`)."""
 
@@ -99,10 +101,12 @@ def of_project(
     found.problems += problems
     given = {path.as_posix() for path in files}
     works: list[Work] = []
+    is_only = evidence.is_decisive(name for model in worker.models.values() for name in model.summary.imports)
     for name in sorted(worker.models):
         if worker.task.paths[name] not in given:
             continue
         work = Work(worker.file(name), route.driver)
+        work.is_only_driver = is_only
         works.append(work)
         context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe})
         for rewrite in route.rewrites:
@@ -133,6 +137,8 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     if any(route.driver in path.read_text(errors="replace") for path in dependency_lists(root)):
         words.append(b"sqlalchemy")  # its statements go through the driver too
     seeds = {name for name in paths if screen.mentions(name, words)}
+    if seeds:
+        seeds |= {name for name in paths if screen.mentions(name, route.words)}
     worker = Worker(task)
     linking = Linking(worker, screen, Project(load(task.sqlalchemy), index), with_tests=True)
     collections.deque(linking.rounds(seeds), maxlen=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
+from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
@@ -18,6 +19,12 @@ REWRITES = (
     ConnectionBlocks,
     ErrorAttributes,
     SqlalchemyUrls,
+    Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed
 )
-ROUTE = Route("psycopg2", REWRITES, by_evidence=True)
+ROUTE = Route(
+    "psycopg2",
+    REWRITES,
+    words=(b".execute", b"cursor", b"mogrify", b"copy_", b"pgcode", b"getconn", b"postgres"),
+    by_evidence=True,
+)

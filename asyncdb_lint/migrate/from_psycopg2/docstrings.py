@@ -1,0 +1,51 @@
+"""Docstrings that name psycopg2 or what is in it: they describe code that uses psycopg 3 now."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2.table import target
+
+# Not in addresses and names of packages, and not where a version of psycopg2 is spoken of.
+NAMED = re.compile(r"(?<![\w/.+-])psycopg2((?:\.[A-Za-z_]\w*)*)(?![\w/]|-\w)(?!\s*[<>=!~]=?\s*\d|\s+v?\d)")
+
+
+class Docstrings(Rewrite):
+    """Names psycopg 3 in docstrings."""
+
+    DESCRIPTION = "Rename psycopg2 in docstrings."
+
+    def examine(self) -> None:
+        if any("psycopg" in name.split(".") for name in self.work.imports.absolute()):
+            return  # it may well speak of the difference
+        module = self.file.model.module
+        for node in dict.fromkeys((module, *self.file.model.opened)):
+            body = node.body if isinstance(node, cst.Module) else getattr(node, "body", None)
+            text = docstring(body)
+            if text is not None and NAMED.search(text.value):
+                self.rename(text)
+
+    def rename(self, text: cst.SimpleString) -> None:
+        new = NAMED.sub(renamed, text.value)
+        self.tell(text, "rewritten", "a docstring names psycopg2")
+        self.change(text, lambda updated: updated.with_changes(value=new))
+
+
+def renamed(match: re.Match[str]) -> str:
+    """The new name of what is named; of what has none, the driver's is changed."""
+    found = target(f"psycopg2{match[1]}")
+    if found is None or found.rest:
+        return f"psycopg{match[1]}"
+    return ".".join(part for part in (found.module, found.name) if part)
+
+
+def docstring(body: object) -> cst.SimpleString | None:
+    """The string that a body begins with."""
+    statements = body if isinstance(body, (list, tuple)) else getattr(body, "body", ())
+    first = statements[0] if isinstance(statements, (list, tuple)) and statements else None
+    small = first.body[0] if isinstance(first, cst.SimpleStatementLine) and first.body else None
+    value = small.value if isinstance(small, cst.Expr) else None
+    return value if isinstance(value, cst.SimpleString) else None
