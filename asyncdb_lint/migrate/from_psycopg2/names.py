@@ -191,6 +191,10 @@ class RenameNames(Rewrite):
             names = () if isinstance(statement.names, cst.ImportStar) else statement.names
             others = [alias for alias in names if not any(each.alias is alias for each in own)]
             kept = [each.alias for each in own if each.name in self.kept and each.full != "*"]
+            still = [f"`{each.name}`" for each in own if each.name in self.kept & self.used]
+            if still:
+                said = f"psycopg2 is still imported, for {', '.join(still)}"
+                self.tell(statement, "manual", said, "drop it when what is reported of its uses is done")
             if any(each.full == "*" for each in own) or (
                 (others or kept) and len(others) + len(kept) == len(names)
             ):
