@@ -275,10 +275,9 @@ class Builder(Lowering):
         for handler in node.handlers:
             self.environment, self.reachable = dict(start), True
             self.enter(handler, node)
-            if handler.type is not None:
-                self.lower(handler.type, handler)
+            caught = self.lower(handler.type, handler) if handler.type is not None else ex.OPAQUE
             if handler.name is not None and isinstance(handler.name.name, cst.Name):
-                self.environment[handler.name.name.value] = ex.OPAQUE
+                self.environment[handler.name.name.value] = ex.Typed(caught)
             self.suite(handler.body, handler)
             paths.append((self.environment, self.reachable))
         self.join(paths)

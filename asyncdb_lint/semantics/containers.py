@@ -114,6 +114,8 @@ def typed(project: Project, module: str, annotation: ex.Node) -> Kind:
             return project.join(typed(project, module, option) for option in options) or UNKNOWN
         case ex.Sub(value, items):
             return generic(project, module, value, items)
+        case ex.Display(items):  # `except (A, B)`
+            return project.join(typed(project, module, item) for item in items) or UNKNOWN
         case ex.Ref() | ex.Attr() | ex.Bound() | ex.Local() | ex.Typed():
             return named(project, module, annotation)
         case _:
@@ -132,6 +134,11 @@ def named(project: Project, module: str, annotation: ex.Node) -> Kind:
         return UNKNOWN if unknown else Instance(kind.name, declared=True)
     if isinstance(kind, Module):
         return UNKNOWN
+    if isinstance(kind, Sequence):  # a name for several classes of errors
+        options = (
+            Instance(each.name, declared=True) for each in kind.items if isinstance(each, (Class, Function))
+        )
+        return project.join(options) or UNKNOWN
     if project.depth > 40:
         return UNKNOWN
     project.depth += 1

@@ -60,6 +60,8 @@ LOOP_CALLBACKS = {
 }
 PARTIAL = Function("functools.partial")
 SETUP = ("__init__", "__new__", "__post_init__")
+ERRORS = ("psycopg2.", "sqlalchemy.exc.")
+"""What errors are called that a migration follows."""
 
 
 class Tracing:
@@ -381,8 +383,10 @@ class Tracing:
                 self.put_unseen.append((func, expr))
 
     def is_worth_telling(self, kind: Kind) -> bool:
-        """Whether an object is a database's, or of a project class, which may hold one."""
-        return isinstance(kind, Instance) and (":" in kind.name or bool(self.project.role(kind)[0]))
+        """Whether an object is a database's or an error of one, or of a project class, which may hold one."""
+        return isinstance(kind, Instance) and (
+            ":" in kind.name or bool(self.project.role(kind)[0]) or kind.name.startswith(ERRORS)
+        )
 
     def told(self, value: cst.BaseExpression) -> Given | None:
         """What is known of an argument: its mode, or that it is the caller's own parameter."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
+from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
@@ -18,6 +19,7 @@ REWRITES = (
     ConnectionAttributes,
     ConnectionBlocks,
     ErrorAttributes,
+    ErrorClasses,
     SqlalchemyUrls,
     Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed

@@ -36,15 +36,16 @@ NAMES: dict[str, Target] = {
     **{f"psycopg2.extensions.{name}": Target("psycopg", name) for name in EXCEPTIONS},
     "psycopg2.extensions.connection": Target("psycopg", "Connection"),
     "psycopg2.extensions.cursor": Target("psycopg", "Cursor"),
-    "psycopg2._psycopg.connection": Target("psycopg", "Connection"),
-    "psycopg2._psycopg.cursor": Target("psycopg", "Cursor"),
-    **{f"psycopg2._psycopg.{name}": Target("psycopg", name) for name in EXCEPTIONS},
     **{
         f"psycopg2.extensions.{name}": Target("psycopg", name)
         for name in ("Column", "ConnectionInfo", "Notify", "Xid")
     },
     "psycopg2.extensions.Diagnostics": Target("psycopg.errors", "Diagnostic"),
     "psycopg2.extensions.QueryCanceledError": Target("psycopg.errors", "QueryCanceled"),
+    "psycopg2.errors.QueryCanceledError": Target("psycopg.errors", "QueryCanceled"),
+    "psycopg2.extensions.Binary": Target("psycopg", "Binary"),
+    "psycopg2.extensions.libpq_version": Target("psycopg.pq", "version"),
+    "psycopg2.__libpq_version__": Target("psycopg.pq", "version", "()"),
     "psycopg2.extensions.parse_dsn": Target("psycopg.conninfo", "conninfo_to_dict"),
     "psycopg2.extensions.make_dsn": Target("psycopg.conninfo", "make_conninfo"),
     **{
@@ -60,6 +61,7 @@ NAMES: dict[str, Target] = {
     "psycopg2.extras.RealDictCursor": Target("psycopg.rows", "dict_row"),
     "psycopg2.extras.NamedTupleCursor": Target("psycopg.rows", "namedtuple_row"),
     "psycopg2.extras.Json": Target("psycopg.types.json", "Json"),
+    "psycopg2.extras.Range": Target("psycopg.types.range", "Range"),
     "psycopg2.extras.NumericRange": Target("psycopg.types.range", "Range"),
     "psycopg2.extras.DateRange": Target("psycopg.types.range", "DateRange"),
     "psycopg2.extras.DateTimeRange": Target("psycopg.types.range", "TimestampRange"),
@@ -68,6 +70,12 @@ NAMES: dict[str, Target] = {
     "psycopg2.sql": Target("psycopg.sql"),
 }
 """By full name. What is in `psycopg2.sql` and `psycopg2.errors` is looked up there."""
+
+PRIVATE = {
+    "psycopg2._psycopg": "psycopg2.extensions", "psycopg2._range": "psycopg2.extras",
+    "psycopg2._json": "psycopg2.extras", "psycopg2._ipaddress": "psycopg2.extras",
+}  # fmt: skip
+"""Modules from which names are imported that the public ones have too."""
 
 SQL = ("SQL", "Identifier", "Literal", "Placeholder", "Composed", "Composable", "NULL", "DEFAULT")
 MISSING_ERRORS = {"QueryCanceledError", "TransactionRollbackError"}
@@ -78,6 +86,8 @@ def target(name: str) -> Target | None:
     if name in NAMES:
         return NAMES[name]
     module, _, last = name.rpartition(".")
+    if module in PRIVATE and last:
+        return target(f"{PRIVATE[module]}.{last}")
     if module == "psycopg2.sql" and last in SQL:
         return Target("psycopg.sql", last)
     if module == "psycopg2.errors" and last not in MISSING_ERRORS and (last == "lookup" or last in errors()):
@@ -101,6 +111,13 @@ def errorcode(constant: str) -> Target | None:
 
     name = CONDITIONS.get(constant)
     return Target("psycopg.errors", name, ".sqlstate") if name is not None else None
+
+
+def literal_code(constant: str) -> str | None:
+    """The code that a constant of `errorcodes` stands for, where psycopg 3 has no class for it."""
+    from asyncdb_lint.migrate.from_psycopg2.conditions import CODES
+
+    return CODES.get(constant)
 
 
 ADVICE = {
