@@ -91,8 +91,8 @@ class Rewrite(CodemodCommand, abc.ABC):
         self.work = Work(alone(tree), self.DRIVER)
         self.examine()
         self.context.scratch.setdefault(ITEMS, []).extend(self.work.items)
-        for helper in self.work.helpers.values():
-            self.work.imports.define(helper)
+        for name, helper in self.work.helpers.items():
+            self.work.imports.define(helper.called(name))
         return self.work.result()
 
     @property
@@ -164,9 +164,12 @@ class Rewrite(CodemodCommand, abc.ABC):
         """How the new text says `module.name` where `node` stands; what has to be imported for that is."""
         return self.work.imports.name(node, module, name)
 
-    def helper(self, helper: Helper) -> str:
-        """The name by which the new text calls a helper, which is defined once for those who call it."""
-        name = helper.name
+    def helper(self, helper: Helper, name: str = "") -> str:
+        """The name by which the new text calls a helper, which is defined once for those who call it.
+
+        A name that an import of the driver binds can be kept for it: others may know it by that.
+        """
+        name = name or helper.name
         while self.work.imports.is_taken(name) and not self.work.imports.defines(helper):
             name = f"_{name}"
         self.work.helpers[name] = helper

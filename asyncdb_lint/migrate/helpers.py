@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,12 @@ class Helper(NamedTuple):
     name: str
     imports: tuple[str, ...]
     text: str
+
+    def called(self, name: str) -> Helper:
+        """The same under another name."""
+        return self._replace(
+            name=name, text=re.sub(rf"\b(def|class) {self.name}\b", rf"\1 {name}", self.text)
+        )
 
 
 class Home(NamedTuple):
@@ -44,8 +51,8 @@ def place(works: Iterable[Work]) -> Iterator[tuple[Path, str]]:
             )
     for folder, members in sharing.items():
         if len(members) == 1:
-            for helper in members[0][0].helpers.values():
-                members[0][0].imports.define(helper)
+            for name, helper in members[0][0].helpers.items():
+                members[0][0].imports.define(helper.called(name))
             continue
         for work, home in members:
             for name, helper in work.helpers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
+from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
@@ -20,6 +21,7 @@ REWRITES = (
     ConnectionBlocks,
     ErrorAttributes,
     ErrorClasses,
+    BulkStatements,
     SqlalchemyUrls,
     Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed

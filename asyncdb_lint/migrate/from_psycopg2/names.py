@@ -52,7 +52,7 @@ class RenameNames(Rewrite):
             if isinstance(text, cst.SimpleString) and self.is_annotation(text):
                 self.judge_text(text)
         for name, each in self.bound.items():
-            if each.full != "*" and name not in self.used and name not in self.kept:
+            if each.full != "*" and name not in self.used | self.kept and not self.is_claimed(each.alias):
                 self.judge_unused(each)
         for line in dict.fromkeys(each.line for each in self.imports.bound):
             self.settle(line)

@@ -124,8 +124,6 @@ ADVICE = {
     "psycopg2.extras.DictCursor": "use `dict_row` if rows are read by key only, else a row factory of your own",
     "psycopg2.extras.DictRow": "rows are dicts or tuples: see the row factory",
     "psycopg2.extras.RealDictRow": "rows are plain dicts: `dict[str, Any]`",
-    "psycopg2.extras.execute_values": "use `cursor.executemany()` with the row's placeholders, or `cursor.copy()`",
-    "psycopg2.extras.execute_batch": "use `cursor.executemany()`",
     "psycopg2.extras.LoggingConnection": "log in a `ClientCursor` subclass of your own",
     "psycopg2.extras.wait_select": "not needed: psycopg 3 lets Ctrl-C through",
     "psycopg2.extensions.set_wait_callback": "not needed: psycopg 3 waits by itself, also under gevent",
