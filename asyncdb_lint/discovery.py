@@ -15,7 +15,7 @@ from asyncdb_lint.errors import UsageProblem
 from asyncdb_lint.source import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from asyncdb_lint.config import Settings
     from asyncdb_lint.finding import Finding
@@ -35,18 +35,26 @@ def discover(paths: Sequence[Path], settings: Settings, base: Path | None = None
     too. Links to folders are not followed (their files are found where they are, or are someone else's),
     links to files count once. Raises `UsageProblem` for a path that does not exist.
     """
+    return walk(paths, settings, base, lambda name: name.endswith(".py"))
+
+
+def walk(
+    paths: Sequence[Path], settings: Settings, base: Path | None, wanted: Callable[[str], bool]
+) -> Discovery:
+    """As `discover`, for files of which the names are `wanted`."""
     origin = os.path.abspath(base or Path.cwd())
-    walk = _Walk(_Excludes((*settings.exclude, *settings.extend_exclude), origin), settings.respect_gitignore)
+    excludes = _Excludes((*settings.exclude, *settings.extend_exclude), origin)
+    found = _Walk(excludes, settings.respect_gitignore, wanted)
     for path in paths:
         absolute = os.path.abspath(path)
         is_folder = stat.S_ISDIR(_mode(path, absolute))
-        if settings.force_exclude and walk.excludes.holds_on_the_way(absolute, origin, is_folder):
+        if settings.force_exclude and excludes.holds_on_the_way(absolute, origin, is_folder):
             continue
         if is_folder:
-            walk.folder(absolute)
+            found.folder(absolute)
         else:
-            walk.named.append(absolute)
-    return Discovery([Path(file) for file in walk.distinct()], walk.problems)
+            found.named.append(absolute)
+    return Discovery([Path(file) for file in found.distinct()], found.problems)
 
 
 def project_files(root: Path, settings: Settings) -> list[Path]:
@@ -84,8 +92,9 @@ def _mode(path: Path, absolute: str) -> int:
 class _Walk:
     """One pass over all given folders."""
 
-    def __init__(self, excludes: _Excludes, respect_gitignore: bool) -> None:
+    def __init__(self, excludes: _Excludes, respect_gitignore: bool, wanted: Callable[[str], bool]) -> None:
         self.excludes = excludes
+        self.wanted = wanted
         self.respect_gitignore = respect_gitignore
         self.named: list[str] = []
         self.found: list[str] = []
@@ -112,7 +121,7 @@ class _Walk:
                 layers = (*layers, *_layer(current, os.path.join(current, ".gitignore")))
             for child in children:
                 is_folder = child.is_dir(follow_symlinks=False)
-                if not is_folder and not child.name.endswith(".py"):
+                if not is_folder and not self.wanted(child.name):
                     continue
                 if self.excludes.holds(child.path, child.name, is_folder):
                     continue

@@ -159,10 +159,10 @@ def _poetry(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, wanted in table.items():
         version = wanted.get("version", "") if isinstance(wanted, dict) else wanted
         if isinstance(version, str):
-            yield name, ",".join(map(_from_poetry, version.split(",")))
+            yield name, ",".join(map(from_poetry, version.split(",")))
 
 
-def _from_poetry(part: str) -> str:
+def from_poetry(part: str) -> str:
     """Poetry's `^2.0.1`, `~2.0`, `2.0.*` and `2.0.1` in the words of PEP 440."""
     part = part.strip()
     numbers = [int(number) for number in re.findall(r"\d+", part)]

@@ -15,7 +15,6 @@ from libcst.codemod import CodemodContext
 from asyncdb_lint.cli import cli
 from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, Rewrite
-from asyncdb_lint.migrate.dependencies import rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
@@ -160,45 +159,6 @@ def test_statements_of_sqlalchemy() -> None:
     assert [(each.location.row, each.message) for each in context.scratch[ITEMS]] == [
         (2, "`SET` takes no parameters")
     ]
-
-
-REQUIREMENTS = """\
-# the database
-psycopg2-binary==2.9.9 ; python_version > "3.8"  # pinned for a reason
-psycopg2>=2.8,<3
-psycopg2cffi
-psycopg2-pool
-"""
-
-
-def test_requirements() -> None:
-    new, items = rewrite(Path("requirements.txt"), REQUIREMENTS, pool=True)
-    assert new.splitlines() == [
-        "# the database",
-        'psycopg[binary,pool]>=3.2 ; python_version > "3.8"  # pinned for a reason',
-        "psycopg[c,pool]>=3.2",
-        "psycopg2cffi",
-        "psycopg2-pool",
-    ]
-    assert [each.outcome for each in items] == ["rewritten", "rewritten", "manual"]
-
-
-def test_pyproject() -> None:
-    text = '[project]\ndependencies = [\n    "flask",\n    "psycopg2-binary~=2.9",  # driver\n]\n'
-    new, _ = rewrite(Path("pyproject.toml"), text, pool=False)
-    assert new == text.replace("psycopg2-binary~=2.9", "psycopg[binary]>=3.2")
-
-
-def test_setup() -> None:
-    text = 'setup(install_requires=["flask", "psycopg2-binary>=2.8", "psycopg2_extras_of_ours"])\n'
-    new, _ = rewrite(Path("setup.py"), text, pool=False)
-    assert new == text.replace("psycopg2-binary>=2.8", "psycopg[binary]>=3.2")
-
-
-def test_poetry() -> None:
-    new, items = rewrite(Path("pyproject.toml"), 'psycopg2-binary = "^2.9"\n', pool=False)
-    assert new == 'psycopg2-binary = "^2.9"\n'
-    assert [each.outcome for each in items] == ["manual"]
 
 
 # Whole projects

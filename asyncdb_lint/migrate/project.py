@@ -87,16 +87,19 @@ def migrate(
     """The migration of the files under `paths`; nothing is written."""
     found = Migration()
     files = [Path(os.path.abspath(path)) for path in discover(paths, settings, base).files]
-    for root, members in by_project(files, paths):
-        of_project(found, root, members, settings, route, unsafe=unsafe)
+    projects = by_project(files, paths)
+    roots = [root for root, _ in projects]
+    for root, members in projects:
+        pool = of_project(found, root, members, settings, route, unsafe=unsafe)
+        lists(found, root, settings, paths, roots, pool=pool, unsafe=unsafe)
     found.items.sort(key=lambda each: (each.filename, each.location, each.message))
     return found
 
 
 def of_project(
     found: Migration, root: Path, files: Sequence[Path], settings: Settings, route: Route, *, unsafe: bool
-) -> None:
-    """One project: read what concerns the driver, rewrite the given files of it, and the dependency lists."""
+) -> bool:
+    """One project: read what concerns the driver, rewrite the given files of it; whether it uses a pool."""
     worker, problems = read(root, files, settings, route)
     found.problems += problems
     given = {path.as_posix() for path in files}
@@ -116,10 +119,9 @@ def of_project(
         found.bytes[path] = text.encode()
     for work in works:
         settle(found, work, route)
-    pool = any(
+    return any(
         b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
     )
-    lists(found, root, pool=pool)
 
 
 def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) -> tuple[Worker, list[str]]:
@@ -134,7 +136,7 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     index = ModuleIndex(paths, task.packages)
     screen = Screen(load(task.sqlalchemy), index, contents)
     words = [route.driver.encode()]
-    if any(route.driver in path.read_text(errors="replace") for path in dependency_lists(root)):
+    if dependencies.requires(root, settings):
         words.append(b"sqlalchemy")  # its statements go through the driver too
     seeds = {name for name in paths if screen.mentions(name, words)}
     if seeds:
@@ -189,30 +191,18 @@ def settle(found: Migration, work: Work, route: Route) -> None:
         found.items += leftovers(path, old, new, work.items, route.driver)
 
 
-def dependency_lists(root: Path) -> list[Path]:
-    """The files in a project's folders that say what it requires."""
-    names = dependencies.LOCKS | dependencies.OTHERS
-    files = (*root.glob("*"), *root.glob("*/*"))
-    return sorted(
-        each for each in files if (dependencies.is_list(each) or each.name in names) and each.is_file()
-    )
-
-
-def lists(found: Migration, root: Path, *, pool: bool) -> None:
-    """The dependency lists in a project's folder."""
-    for path in dependency_lists(root):
-        if path in found.texts:
-            continue
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            found.problems.append(f"{path}: cannot be read: {error}")
-            continue
-        if not dependencies.is_list(path):
-            found.items += dependencies.named(path, text)
-            continue
-        new, items = dependencies.rewrite(path, text, pool=pool)
-        found.items += items
-        if new != text:
-            found.texts[path] = (text, new)
-            found.bytes[path] = new.encode()
+def lists(
+    found: Migration, root: Path, settings: Settings, paths: Sequence[Path], apart: Sequence[Path], *,
+    pool: bool, unsafe: bool,
+) -> None:  # fmt: skip
+    """What the project requires, and its settings."""
+    changed = {path: new for path, (_, new) in found.texts.items()}
+    for each in dependencies.migrate(
+        root, settings, paths=paths, apart=apart, changed=changed, pool=pool, unsafe=unsafe
+    ):
+        found.items += each.items
+        if each.problem:
+            found.problems.append(each.problem)
+        elif each.new != each.old:
+            found.texts[each.path] = (each.old, each.new)
+            found.bytes[each.path] = each.data

@@ -1,0 +1,188 @@
+"""Everything of a migration that is not code of the driver: what a project requires, and its settings."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import libcst as cst
+
+from asyncdb_lint.config import Settings
+from asyncdb_lint.discovery import walk
+from asyncdb_lint.migrate.command import Item
+from asyncdb_lint.migrate.dependencies import conda, ini, python, requirements_txt, texts, toml_lists
+from asyncdb_lint.migrate.dependencies.draft import Build, Draft, Plan
+from asyncdb_lint.migrate.dependencies.files import FOLDERS, LISTS, format_of
+from asyncdb_lint.source import SourceFile
+
+TRIGGER = re.compile(rb"psycopg|aiopg|psycogreen|postgres|sqlalchemy|django|pgspecial", re.IGNORECASE)
+DRIVER = re.compile(r"^[^#\n]*(?<![\w.+-])psycopg2(?![\w.]*::|\.)", re.IGNORECASE | re.MULTILINE)
+PSYCOPG = re.compile(r"^[^#\n]*(?<![\w.+-])psycopg", re.IGNORECASE | re.MULTILINE)
+SETUPS = {"setup.py", "noxfile.py"}
+"""Python files whose texts are judged here."""
+SHARED = {".github", ".gitlab", ".circleci", "docker", *FOLDERS}
+"""Folders beside the code whose files hold for all of it."""
+_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
+
+
+class Edited(NamedTuple):
+    """One file: its text before and after, the bytes to write, what there is to tell, or what is wrong with it."""
+
+    path: Path
+    old: str
+    new: str
+    data: bytes
+    items: Sequence[Item] = ()
+    problem: str = ""
+
+
+def migrate(
+    root: Path, settings: Settings, *, paths: Sequence[Path] | None = None, apart: Sequence[Path] = (),
+    changed: Mapping[Path, str] | None = None, build: Build = "c", pool: bool = False, unsafe: bool = False,
+) -> Iterator[Edited]:  # fmt: skip
+    """The files of the project at `root` that have something to tell, with what becomes of them.
+
+    `paths` are what the user named: of a project of which they are a part, the lists beside and above them
+    are taken, not those of its other parts. Folders `apart` are projects of their own. `changed` are the
+    texts of Python files that other rewrites have been at.
+    """
+    plan = Plan(build, pool, unsafe)
+    files = _files(root, settings, apart)
+    uses = any(_names(path, PSYCOPG) for path in files)
+    for path in files:
+        if paths is None or any(_concerns(Path(os.path.abspath(given)), path, root) for given in paths):
+            edited = _edit(path, plan, (changed or {}).get(path), uses=uses)
+            if edited is not None and (edited.items or edited.problem or edited.new != edited.old):
+                yield edited
+
+
+def requires(root: Path, settings: Settings) -> bool:
+    """Whether any list of a project, or a lock, names psycopg2."""
+    return any(_names(path, DRIVER) for path in _files(root, settings, ()))
+
+
+def _names(path: Path, driver: re.Pattern[str]) -> bool:
+    """Whether a list or lock names a driver other than in a comment."""
+    if format_of(path) not in {*LISTS, "lock"}:
+        return False
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return b"psycopg" in data.lower() and driver.search(data.decode(errors="replace")) is not None
+
+
+def _files(root: Path, settings: Settings, apart: Sequence[Path]) -> list[Path]:
+    found = walk(
+        [root],
+        settings,
+        root,
+        lambda name: format_of(Path(name)) is not None or name.endswith((".txt", ".in")),
+    )
+    others = [str(other) + os.sep for other in apart if root in other.parents]
+    return [
+        path
+        for path in found.files
+        if format_of(path) is not None and not any(str(path).startswith(other) for other in others)
+    ]
+
+
+def _concerns(given: Path, path: Path, root: Path) -> bool:
+    """Whether a file is below what was named, or beside or above it."""
+    if path == given or given in path.parents:
+        return True
+    folders = [each for each in given.parents if each == root or root in each.parents]
+    return any(
+        path.parent == each or (path.is_relative_to(each) and path.relative_to(each).parts[0] in SHARED)
+        for each in folders
+    )
+
+
+def _edit(path: Path, plan: Plan, text: str | None, *, uses: bool) -> Edited | None:
+    kind = format_of(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Edited(path, "", "", b"", problem=f"{path}: cannot be read: {error.strerror or error}")
+    plain = data.decode("utf-16", "replace").encode() if data.startswith(_UTF16) else data
+    if kind is None or not TRIGGER.search(plain):
+        return None
+    source = _decode(path, data)
+    if source.problem is not None:
+        place = source.problem.location
+        return Edited(
+            path, "", "", data, problem=f"{path}:{place.row}:{place.column}: {source.problem.message}"
+        )
+    draft = Draft(path, source.text if text is None else text, plan)
+    try:
+        _FORMATS[kind](draft)
+    except tomllib.TOMLDecodeError as error:
+        said = _PLACE.search(str(error))
+        at = f":{said[1]}:{said[2]}" if said else ""
+        return Edited(path, "", "", data, problem=f"{path}{at}: {_PLACE.sub('', str(error))}")
+    if draft.path.suffix == ".ini" and uses:
+        texts.alembic(draft)
+    new = draft.result
+    return Edited(path, source.text, new, source.encode(new), draft.items)
+
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def _decode(path: Path, data: bytes) -> SourceFile:
+    """As pip does it: a byte order mark, else a comment that names the encoding, else UTF-8."""
+    if data.startswith(codecs.BOM_UTF16_LE) and sys.byteorder == "little":  # what PowerShell's `>` writes
+        with contextlib.suppress(UnicodeDecodeError):
+            return SourceFile(path.as_posix(), data.decode("utf-16"), "utf-16")
+    return SourceFile.decode(path.as_posix(), data)
+
+
+def _python(draft: Draft) -> None:
+    if "psycopg2" not in draft.text:
+        return
+    tree = SourceFile(draft.path.as_posix(), draft.text).parse()
+    if isinstance(tree, cst.Module):
+        python.migrate(draft, tree)
+
+
+def _lock(draft: Draft) -> None:
+    if match := DRIVER.search(draft.text):
+        place = draft.text.lower().index("psycopg2", match.start())
+        draft.tell(place, "manual", f"{draft.path.name} names psycopg2", "lock anew")
+
+
+def _toml(draft: Draft) -> None:
+    toml_lists.migrate(draft)
+    texts.urls(draft, own=True)
+
+
+def _ini(draft: Draft) -> None:
+    ini.migrate(draft)
+    texts.urls(draft, own=True)
+
+
+def _settings(draft: Draft) -> None:
+    texts.urls(draft, own=True)
+
+
+def _text(draft: Draft) -> None:
+    texts.commands(draft)
+    texts.urls(draft, own=False)
+
+
+def _conda(draft: Draft) -> None:
+    conda.migrate(draft)
+    texts.urls(draft, own=False)
+
+
+_FORMATS = {
+    "toml": _toml, "requirements": requirements_txt.migrate, "conda": _conda, "conda text": conda.plain,
+    "ini": _ini, "python": _python, "lock": _lock, "settings": _settings, "text": _text,
+}  # fmt: skip

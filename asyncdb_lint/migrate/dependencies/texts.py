@@ -1,0 +1,77 @@
+"""What is not a list of dependencies: SQLAlchemy's URLs in settings, and commands that install psycopg2."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncdb_lint.migrate.dependencies.draft import Draft
+
+URL = re.compile(r"postgres(?:ql)?\+psycopg2(?=://)")
+ALEMBIC = re.compile(
+    r"^[ \t]*[\w.]*sqlalchemy\.url[ \t]*=[ \t]*(?P<scheme>postgres(?:ql)?)(?=://)", re.MULTILINE
+)
+PACKAGE = re.compile(
+    r"(?<![\w./+-])(?:python3?-)?(?:types-)?psycopg2(?:-binary|cffi)?(?![\w./:-])", re.IGNORECASE
+)
+PROSE = re.compile(r"\s*-?\s*(?:name|description)\s*:|\s*(?:#|//)")
+
+
+def urls(draft: Draft, *, own: bool) -> None:
+    """`postgresql+psycopg2://`; in files that are not the project's `own`, other programs may read it."""
+    for offset, row in draft.rows():
+        if row.lstrip().startswith(("#", ";")):
+            continue
+        for match in URL.finditer(row):
+            place = offset + match.start()
+            if own or draft.plan.unsafe:
+                draft.replace(place, offset + match.end(), "postgresql+psycopg")
+                draft.tell(place, "rewritten", "the driver `postgresql+psycopg2` is `postgresql+psycopg`")
+            else:
+                draft.tell(
+                    place,
+                    "manual",
+                    "a URL names psycopg2",
+                    "write `postgresql+psycopg://` if this project reads it",
+                )
+
+
+def alembic(draft: Draft) -> None:
+    """URLs without a driver: SQLAlchemy before 2.1 takes psycopg2 for them."""
+    for match in ALEMBIC.finditer(draft.text):
+        start, end = match.span("scheme")
+        if match["scheme"] == "postgres" or draft.plan.unsafe:
+            draft.replace(start, end, "postgresql+psycopg")
+            draft.tell(start, "rewritten", f"`{match['scheme']}://` is `postgresql+psycopg://`")
+        else:
+            draft.tell(
+                start,
+                "manual",
+                "SQLAlchemy before 2.1 takes psycopg2 for `postgresql://`",
+                "write `postgresql+psycopg://`",
+            )
+
+
+def commands(draft: Draft) -> None:
+    """Names of psycopg2's packages in scripts, workflows and hooks."""
+    for offset, row in draft.rows():
+        if PROSE.match(row):
+            continue
+        for match in PACKAGE.finditer(row):
+            draft.tell(
+                offset + match.start(),
+                "manual",
+                f"`{match[0]}` is named here",
+                advice(match[0].lower(), draft),
+            )
+
+
+def advice(name: str, draft: Draft) -> str:
+    """What to name instead."""
+    if name.startswith("types-"):
+        return "drop it: psycopg is typed"
+    if name.startswith("python"):
+        return "install python3-psycopg"
+    extras = draft.plan.extras(binary="binary" in name)
+    return f'install "psycopg{"[" + ",".join(extras) + "]" if extras else ""}"'

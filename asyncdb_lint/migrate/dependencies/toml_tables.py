@@ -1,0 +1,171 @@
+"""Tables of dependencies (`name = "versions"`): Poetry's, Pipenv's and Pixi's."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from asyncdb_lint.migrate.dependencies.companions import DROPPED, MANUAL, NEEDED, is_too_old
+from asyncdb_lint.migrate.dependencies.draft import FLOOR
+from asyncdb_lint.migrate.dependencies.requirement import (
+    DRIVERS,
+    advise,
+    normal,
+    outdated,
+    swap_extras,
+    wanted,
+)
+from asyncdb_lint.migrate.dependencies.toml_places import inner
+from asyncdb_lint.project_version import from_poetry
+
+if TYPE_CHECKING:
+    from asyncdb_lint.migrate.dependencies.draft import Draft
+    from asyncdb_lint.migrate.dependencies.toml_places import Node, Path
+
+PIPFILE = {"source", "requires", "scripts", "pipenv"}
+"""The tables of a Pipfile that hold no packages."""
+ADDRESSES = ("git", "path", "url", "file", "hg")
+
+
+def migrate(draft: Draft, found: list[Node]) -> None:
+    """psycopg in the place of psycopg2, table by table."""
+    tables: dict[Path, list[Node]] = {}
+    for node in found:
+        if node.path and isinstance(node.path[-1], str) and is_table(draft, node.path[:-1]):
+            tables.setdefault(node.path[:-1], []).append(node)
+    for path, entries in tables.items():
+        _table(draft, found, entries, conda=path[-1] != "pypi-dependencies" and is_pixi(draft, path))
+
+
+def is_pixi(draft: Draft, path: Path) -> bool:
+    """Whether a table is Pixi's, whose `dependencies` are conda's packages."""
+    return draft.path.name == "pixi.toml" or path[:2] == ("tool", "pixi")
+
+
+def is_table(draft: Draft, path: Path) -> bool:
+    """Whether the keys of a table are names of packages."""
+    if draft.path.name == "Pipfile":
+        return len(path) == 1 and path[0] not in PIPFILE
+    if not path:
+        return False
+    if is_pixi(draft, path):
+        return path[-1] in ("dependencies", "host-dependencies", "build-dependencies", "pypi-dependencies")
+    return path[:2] == ("tool", "poetry") and path[-1] in ("dependencies", "dev-dependencies")
+
+
+def _table(draft: Draft, found: list[Node], entries: list[Node], *, conda: bool) -> None:
+    names = [normal(str(node.path[-1])) for node in entries]
+    old = {name for name in names if name in DRIVERS}
+    present = next((node for node, name in zip(entries, names, strict=True) if name == "psycopg"), None)
+    kept = present or next((node for node, name in zip(entries, names, strict=True) if name in old), None)
+    for node, name in zip(entries, names, strict=True):
+        if name in DRIVERS:
+            _driver(draft, found, node, kept, old, is_new=present is None, conda=conda)
+        elif name in DROPPED and not node.is_header:
+            draft.tell(node.key[0], "rewritten", f"`{name}` is dropped: {DROPPED[name]}")
+            draft.replace(*draft.row_of(*node.value), "")
+        elif name in DROPPED or name in MANUAL or "psycopg2" in name:
+            advise(draft, node.key[0], name)
+        else:
+            _companion(draft, found, node, name)
+
+
+def _driver(
+    draft: Draft,
+    found: list[Node],
+    node: Node,
+    kept: Node | None,
+    old: set[str],
+    *,
+    is_new: bool,
+    conda: bool,
+) -> None:
+    """One entry of psycopg2: renamed, or, beside another, removed."""
+    parts = _specifications(draft, found, kept or node)
+    extras = [] if conda else wanted(draft, old, ())
+    advice = f"require psycopg{'[' + ','.join(extras) + ']' if extras else ''}>={FLOOR}"
+    if parts is None or (node.is_header and node is not kept):
+        draft.tell(node.key[0], "manual", f"{node.path[-1]} is required here", advice)
+        return
+    draft.tell(node.key[0], "rewritten", f"`{node.path[-1]}` is `psycopg`, with {extras or 'no extras'}")
+    if node is not kept:
+        draft.replace(*draft.row_of(node.key[0], node.value[1]), "")
+        if is_new or any(edit[0] == parts[0].value[0] for edit in draft.edits):
+            return
+    else:
+        draft.replace(*node.key, "psycopg")
+    for part in parts:
+        _specify(draft, found, part, extras, FLOOR if is_new else None)
+
+
+def _specifications(draft: Draft, found: list[Node], node: Node) -> list[Node] | None:
+    """The strings and tables that say which versions are wanted; None for what is not by version."""
+    first = draft.text[node.value[0]]
+    if node.is_header:
+        parts = [node]
+    elif first == "[":
+        parts = [each for each in found if each.path[:-1] == node.path and isinstance(each.path[-1], int)]
+    else:
+        parts = [node]
+    keys = {each.path[-1] for part in parts for each in _children(found, part)}
+    is_dotted = not node.is_header and any(each.path == node.path and each is not node for each in found)
+    return None if keys & set(ADDRESSES) or is_dotted else parts
+
+
+def _children(found: list[Node], node: Node) -> list[Node]:
+    return [each for each in found if each.path[:-1] == node.path and not isinstance(each.path[-1], int)]
+
+
+def _specify(draft: Draft, found: list[Node], part: Node, extras: list[str], floor: str | None) -> None:
+    """The versions and extras of one string or table."""
+    children = {str(each.path[-1]): each for each in _children(found, part)}
+    listed = ", ".join(f'"{extra}"' for extra in extras)
+    if not part.is_header and draft.text[part.value[0]] in "\"'":
+        old = draft.text[part.value[0] + 1 : part.value[1] - 1]
+        version = _version(old, floor)
+        table = f'{{extras = [{listed}], version = "{version}"}}' if extras else f'"{version}"'
+        draft.replace(*part.value, table)
+        return
+    if (version_node := children.get("version")) and floor:
+        start, end = version_node.value[0] + 1, version_node.value[1] - 1
+        draft.replace(start, end, _version(draft.text[start:end], floor))
+    if not extras:
+        return
+    present = children.get("extras")
+    if present is not None:
+        names = set(re.findall(r"[\w-]+", draft.text[slice(*present.value)]))
+        missing = [
+            each
+            for each in extras
+            if each not in names and not (each in ("c", "binary") and names & {"c", "binary"})
+        ]
+        if missing:
+            start = present.value[0] + 1
+            more = ", ".join(f'"{extra}"' for extra in missing)
+            draft.replace(start, start, more + (", " if names else ""))
+    elif part.is_header:
+        end = max([part.value[1], *(each.value[1] for each in children.values())])
+        newline = "\r\n" if "\r\n" in draft.text else "\n"
+        draft.replace(end, end, f"{newline}extras = [{listed}]")
+    else:
+        end = max(each.value[1] for each in children.values())
+        draft.replace(end, end, f", extras = [{listed}]")
+
+
+def _version(old: str, floor: str | None) -> str:
+    if floor is None:
+        return old
+    return f"^{floor}" if old.lstrip().startswith("^") else f">={floor}"
+
+
+def _companion(draft: Draft, found: list[Node], node: Node, name: str) -> None:
+    """Another package: whether it is new enough, and whether its extras bring psycopg2."""
+    children = {str(each.path[-1]): each for each in _children(found, node)}
+    version = children.get("version", node)
+    if name in NEEDED and (span := inner(draft.text, version)):
+        wanted_versions = ",".join(map(from_poetry, draft.text[slice(*span)].split(",")))
+        if is_too_old(name, wanted_versions):
+            outdated(draft, node.key[0], name)
+            return
+    if extras := children.get("extras"):
+        swap_extras(draft, extras.value[0], draft.text[slice(*extras.value)], name)
