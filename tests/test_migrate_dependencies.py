@@ -483,7 +483,8 @@ def test_conda_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "rows"),
     [
-        ("Dockerfile", "# psycopg2\nRUN pip3 install psycopg2 \\\n    psycopg2-binary==2.9\n", [2, 3]),
+        ("Dockerfile", "# psycopg2\nRUN apk add py3-psycopg2\nRUN bash -c 'pip install psycopg2 x'\n", [3]),
+        ("mypy.ini", "[mypy-psycopg2.*]\nignore_missing_imports = true\n", [1]),
         (
             ".github/workflows/ci.yml",
             "name: psycopg2\nsteps:\n  - name: Install psycopg2\n    run: pip install psycopg2\n",
@@ -499,6 +500,35 @@ def test_named_only(name: str, text: str, rows: list[int], tmp_path: Path) -> No
     found = edited(tmp_path, name, text)
     assert found.new == text
     assert sorted(set(outcomes(found))) == [(row, "manual") for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("RUN pip3 install psycopg2 'x[y]'", "RUN pip3 install \"psycopg[c]>=3.2\" 'x[y]'"),
+        (
+            "RUN pip install x \\\n  'psycopg2-binary==2.9' && ls",
+            "RUN pip install x \\\n  'psycopg[binary]>=3.2' && ls",
+        ),
+        ('RUN ["pip", "install", "psycopg2"]', 'RUN ["pip", "install", "psycopg[c]>=3.2"]'),
+        ("RUN uv pip install psycopg2~=2.9;", 'RUN uv pip install "psycopg[c]>=3.2";'),
+        ("RUN sh -c 'pip install psycopg2'", "RUN sh -c 'pip install psycopg2'"),
+        ("RUN pip install psycopg2<3 $psycopg2", "RUN pip install psycopg2<3 $psycopg2"),
+        ("RUN pip install x && ls psycopg2", "RUN pip install x && ls psycopg2"),
+    ],
+)
+def test_commands(old: str, new: str, tmp_path: Path) -> None:
+    assert edited(tmp_path, "Dockerfile", old).new == new
+    assert edited(tmp_path, "Dockerfile", new).new == new
+
+
+def test_names_in_data_are_no_packages(tmp_path: Path) -> None:
+    assert not edited(tmp_path, "tests/answers.yaml", "drivers:\n  - psycopg2\n").items
+    lock = "[[package]]\nname = 'sqlalchemy'\n[package.extras]\npostgresql = ['psycopg2 (>=2.7)']\n"
+    assert not edited(tmp_path, "poetry.lock", lock).items
+    assert not requires(tmp_path, Settings())
+    own = "[project]\nname = 'x_y'\n[project.optional-dependencies]\nall = ['x-y[psycopg2]']\n"
+    assert not edited(tmp_path, "pyproject.toml", own).items
 
 
 ALEMBIC = "[alembic]\n# sqlalchemy.url = postgresql+psycopg2://u@h/d\nsqlalchemy.url = {}://u:%(p)s@h/d\n"

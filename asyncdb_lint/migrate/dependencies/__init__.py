@@ -17,13 +17,18 @@ import libcst as cst
 from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import walk
 from asyncdb_lint.migrate.command import Item
-from asyncdb_lint.migrate.dependencies import conda, ini, python, requirements_txt, texts, toml_lists
+from asyncdb_lint.migrate.dependencies import commands, conda, ini, python, requirements_txt, toml_lists, urls
 from asyncdb_lint.migrate.dependencies.draft import Build, Draft, Plan
 from asyncdb_lint.migrate.dependencies.files import FOLDERS, LISTS, format_of
 from asyncdb_lint.source import SourceFile
 
 TRIGGER = re.compile(rb"psycopg|aiopg|psycogreen|postgres|sqlalchemy|django|pgspecial", re.IGNORECASE)
-DRIVER = re.compile(r"^[^#\n]*(?<![\w.+-])psycopg2(?![\w.]*::|\.)", re.IGNORECASE | re.MULTILINE)
+DRIVER = re.compile(r"^[^#\n]*(?<![\w.+-])psycopg2(?:[-_.]binary)?(?![\w.-])", re.IGNORECASE | re.MULTILINE)
+LOCKED = re.compile(
+    r"""^\s*-?\s*(?:name\s*[=:]\s*"?psycopg2(?:-binary)?"?\s*$|"psycopg2(?:-binary)?"\s*:\s*\{|psycopg2(?:-binary)?==)""",
+    re.MULTILINE,
+)
+"""How lock files begin what they have locked; extras of other packages name psycopg2 too."""
 PSYCOPG = re.compile(r"^[^#\n]*(?<![\w.+-])psycopg", re.IGNORECASE | re.MULTILINE)
 SETUPS = {"setup.py", "noxfile.py"}
 """Python files whose texts are judged here."""
@@ -70,7 +75,10 @@ def requires(root: Path, settings: Settings) -> bool:
 
 def _names(path: Path, driver: re.Pattern[str]) -> bool:
     """Whether a list or lock names a driver other than in a comment."""
-    if format_of(path) not in {*LISTS, "lock"}:
+    kind = format_of(path)
+    if kind == "lock":
+        driver = LOCKED if driver is DRIVER else driver
+    elif kind not in LISTS:
         return False
     try:
         data = path.read_bytes()
@@ -127,8 +135,8 @@ def _edit(path: Path, plan: Plan, text: str | None, *, uses: bool) -> Edited | N
         said = _PLACE.search(str(error))
         at = f":{said[1]}:{said[2]}" if said else ""
         return Edited(path, "", "", data, problem=f"{path}{at}: {_PLACE.sub('', str(error))}")
-    if draft.path.suffix == ".ini" and uses:
-        texts.alembic(draft)
+    if path.suffix == ".ini" and uses:
+        urls.alembic(draft)
     new = draft.result
     return Edited(path, source.text, new, source.encode(new), draft.items)
 
@@ -153,33 +161,33 @@ def _python(draft: Draft) -> None:
 
 
 def _lock(draft: Draft) -> None:
-    if match := DRIVER.search(draft.text):
+    if match := LOCKED.search(draft.text):
         place = draft.text.lower().index("psycopg2", match.start())
         draft.tell(place, "manual", f"{draft.path.name} names psycopg2", "lock anew")
 
 
 def _toml(draft: Draft) -> None:
     toml_lists.migrate(draft)
-    texts.urls(draft, own=True)
+    urls.migrate(draft, own=True)
 
 
 def _ini(draft: Draft) -> None:
     ini.migrate(draft)
-    texts.urls(draft, own=True)
+    urls.migrate(draft, own=True)
 
 
 def _settings(draft: Draft) -> None:
-    texts.urls(draft, own=True)
+    urls.migrate(draft, own=True)
 
 
 def _text(draft: Draft) -> None:
-    texts.commands(draft)
-    texts.urls(draft, own=False)
+    commands.migrate(draft)
+    urls.migrate(draft, own=False)
 
 
 def _conda(draft: Draft) -> None:
     conda.migrate(draft)
-    texts.urls(draft, own=False)
+    urls.migrate(draft, own=False)
 
 
 _FORMATS = {

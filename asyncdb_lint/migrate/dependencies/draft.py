@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from asyncdb_lint.migrate.command import CODES, Item, Outcome
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 FLOOR = "3.2"
 """The oldest psycopg that has everything which the rewrites put in."""
+WORD = re.compile(r"(?<!\w)psycopg2(?!\d)", re.IGNORECASE)
+"""psycopg2, or what has a name that begins so; not another version's (`psycopg28`)."""
 
 Build = Literal["c", "binary", ""]
 
@@ -49,6 +52,7 @@ class Draft:
         self.path = path
         self.text = text
         self.plan = plan
+        self.own = ""  # the project's name, if the file says it
         self.items: list[Item] = []
         self.edits: list[tuple[int, int, str]] = []
         self._lines = Lines(text)

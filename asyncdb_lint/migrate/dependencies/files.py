@@ -12,7 +12,8 @@ Format = Literal["toml", "requirements", "conda", "conda text", "ini", "python",
 
 NAMES: dict[str, Format] = {
     "pyproject.toml": "toml", "Pipfile": "toml", "hatch.toml": "toml", "tox.toml": "toml", "pixi.toml": "toml",
-    "setup.cfg": "ini", "tox.ini": "ini", "setup.py": "python", "noxfile.py": "python", "meta.yaml": "conda",
+    "setup.cfg": "ini", "tox.ini": "ini", "mypy.ini": "ini", ".mypy.ini": "ini", "pytest.ini": "ini",
+    "setup.py": "python", "noxfile.py": "python", "meta.yaml": "conda",
     "poetry.lock": "lock", "uv.lock": "lock", "pdm.lock": "lock", "Pipfile.lock": "lock", "pixi.lock": "lock",
     "conda-lock.yml": "lock", "pylock.toml": "lock", "requirements.lock": "lock", "requirements-dev.lock": "lock",
 }  # fmt: skip
@@ -22,7 +23,7 @@ REQUIREMENTS = re.compile(
 FOLDERS = {"requirements", "requirement", "reqs", "constraints"}
 ENVIRONMENT = re.compile(r"(?:^|[-_.])(?:environment|conda)(?:[-_.].*)?\.ya?ml$", re.IGNORECASE)
 TEXT_NAMES = re.compile(
-    r"Dockerfile|Containerfile|Makefile|GNUmakefile|[Jj]ustfile|Jenkinsfile|Vagrantfile|Procfile|.*\.(?:dockerfile|sh|bash|ya?ml|json|conf)$"
+    r"Dockerfile|Containerfile|Makefile|GNUmakefile|[Jj]ustfile|Jenkinsfile|Vagrantfile|Procfile|.*\.(?:dockerfile|sh|bash|ya?ml)|devcontainer\.json$"
 )
 SETTINGS = re.compile(r".*\.(?:ini|cfg|toml)$|\.env(?:\..*)?$|.*\.env$")
 LISTS: frozenset[Format] = frozenset({"toml", "requirements", "conda", "conda text", "ini", "python"})

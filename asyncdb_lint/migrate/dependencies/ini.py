@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asyncdb_lint.migrate.dependencies.draft import Place
+from asyncdb_lint.migrate.dependencies.draft import WORD, Place
 from asyncdb_lint.migrate.dependencies.requirement import swap
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def migrate(draft: Draft, start: int = 0, end: int | None = None) -> None:
             option, begin = found["name"].strip().lower(), found.end()
         if option and (option in LISTS or section.endswith("extras_require")):
             lists.setdefault((section, option), []).append(_place(draft, offset, row, begin))
-        if "psycopg2" in row.lower() and option not in PROSE and "+psycopg2" not in row:
+        if WORD.search(row) and option not in PROSE and "+psycopg2" not in row:
             others.append((offset, offset + len(row), section))
     for places in lists.values():
         swap(draft, places)

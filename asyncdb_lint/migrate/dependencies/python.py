@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-from asyncdb_lint.migrate.dependencies.draft import Place, in_brackets
+from asyncdb_lint.migrate.dependencies.draft import WORD, Place, in_brackets
 from asyncdb_lint.migrate.dependencies.requirement import swap
 
 if TYPE_CHECKING:
@@ -22,6 +22,16 @@ LISTS = {
     "tests_require",
     "setup_requires",
     "requires",
+}
+PROSE = {
+    "name",
+    "description",
+    "long_description",
+    "keywords",
+    "classifiers",
+    "url",
+    "packages",
+    "package_data",
 }
 INSTALLS = {"install", "conda_install", "run_install"}
 ADDING = {"append", "extend", "update", "add", "insert", "setdefault"}
@@ -50,7 +60,7 @@ def migrate(draft: Draft, tree: cst.Module) -> None:
         swap(draft, (place(node) for node in group))
     for node in seen.all:
         found = place(node)
-        if "psycopg2" in node.raw_value and not draft.told(found.start - 1, found.start + len(found.text)):
+        if WORD.search(node.raw_value) and not draft.told(found.start - 1, found.start + len(found.text)):
             if node in known and "\n" in node.raw_value:
                 draft.tell(found.start, "manual", "a text of requirements names psycopg2", "require psycopg")
             elif node not in seen.keys:
@@ -101,6 +111,12 @@ class _Strings(cst.CSTVisitor):
             self.given.setdefault(target.value, []).append(value)
             if target.value in LISTS:
                 self.wanted.append(value)
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        return node.keyword is None or node.keyword.value not in PROSE
+
+    def visit_Expr(self, node: cst.Expr) -> bool:
+        return not isinstance(node.value, cst.SimpleString)  # a docstring
 
     def visit_Call(self, node: cst.Call) -> None:
         if isinstance(node.func, cst.Attribute):

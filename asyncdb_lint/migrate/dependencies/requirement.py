@@ -20,7 +20,8 @@ REQUIREMENT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 DRIVERS = ("psycopg2", "psycopg2-binary")
-BUILT = {"psycopg-binary": "binary", "psycopg-c": "c"}
+PARTS = {"psycopg-binary": "binary", "psycopg-c": "c", "psycopg-pool": "pool"}
+"""Packages that an extra of psycopg stands for."""
 
 
 class Requirement(NamedTuple):
@@ -83,17 +84,17 @@ def swap(draft: Draft, places: Iterable[Place], *, constrain: bool = False) -> N
             by_marker.setdefault(each.marker, []).append(each)
         else:
             companion(draft, each)
-    built = {BUILT[each.name] for each in found if each.name in BUILT}
+    parts = {PARTS[each.name] for each in found if each.name in PARTS}
     for same in by_marker.values():
         if any(each.name in DRIVERS for each in same):
-            _merge(draft, same, built, constrain=constrain)
+            _merge(draft, same, parts, constrain=constrain)
 
 
-def _merge(draft: Draft, same: list[Requirement], built: set[str], *, constrain: bool) -> None:
+def _merge(draft: Draft, same: list[Requirement], parts: set[str], *, constrain: bool) -> None:
     """What is required of psycopg under one marker, as one requirement."""
     old = [each for each in same if each.name in DRIVERS]
     kept = next((each for each in same if each.name == "psycopg"), old[0])
-    extras = wanted(draft, {each.name for each in old}, kept.extras, built)
+    extras = wanted(draft, {each.name for each in old}, kept.extras, parts)
     if constrain:
         extras = []
     listed = f"[{','.join(extras)}]" if extras else ""
@@ -112,13 +113,14 @@ def _merge(draft: Draft, same: list[Requirement], built: set[str], *, constrain:
         draft.tell(each.start, "rewritten", f"`{draft.text[each.start : each.end]}` is `{new}`")
 
 
-def wanted(draft: Draft, names: set[str], present: Iterable[str], built: Iterable[str] = ()) -> list[str]:
+def wanted(draft: Draft, names: set[str], present: Iterable[str], parts: Iterable[str] = ()) -> list[str]:
     """The extras of psycopg where some of psycopg2's packages were, and psycopg may have been."""
     extras = list(present)
     new = draft.plan.extras(binary="psycopg2-binary" in names)
-    if {"c", "binary"} & {*extras, *built}:
-        new = [each for each in new if each not in ("c", "binary")]
-    return [*extras, *(each for each in new if each not in extras)]
+    there = {*extras, *parts}
+    if there & {"c", "binary"}:
+        there |= {"c", "binary"}
+    return [*extras, *(each for each in new if each not in there)]
 
 
 def companion(draft: Draft, found: Requirement) -> None:
@@ -154,7 +156,7 @@ def swap_extras(draft: Draft, start: int, text: str, name: str) -> None:
         if new := EXTRAS.get(name, {}).get(extra):
             draft.replace(offset, start + match.end(), new)
             draft.tell(offset, "rewritten", f"the extra `{match[0]}` of {name} is `{new}`")
-        elif "psycopg2" in extra:
+        elif "psycopg2" in extra and name != draft.own:
             draft.tell(
                 offset,
                 "manual",

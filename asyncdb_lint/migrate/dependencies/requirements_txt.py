@@ -40,5 +40,4 @@ def places(draft: Draft, start: int = 0, end: int | None = None) -> Iterator[Pla
         if (text := row.lstrip()) and text[0] not in "#-":
             first = offset + len(row) - len(text)
             low, high = draft.row_of(offset, offset)
-            comment = re.search(r"\s#", text)
-            yield Place(first, text, (first, first + comment.end() - 1) if comment else (low, high))
+            yield Place(first, text, (low, high))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from typing import TYPE_CHECKING
 
 from asyncdb_lint.migrate.dependencies import ini, toml_tables
-from asyncdb_lint.migrate.dependencies.draft import Place, in_brackets
+from asyncdb_lint.migrate.dependencies.draft import WORD, Place, in_brackets
 from asyncdb_lint.migrate.dependencies.requirement import DRIVERS, normal, swap
 from asyncdb_lint.migrate.dependencies.toml_places import Node, Path, inner, nodes
 
@@ -24,7 +23,8 @@ GROUPS = {"optional-dependencies", "dependency-groups", "dev-dependencies", "req
 
 def migrate(draft: Draft) -> None:
     """Every list by itself. Raises `tomllib.TOMLDecodeError` for what is not TOML."""
-    tomllib.loads(draft.text)
+    content = tomllib.loads(draft.text)
+    draft.own = normal(str(content.get("project", {}).get("name", "")))
     found = nodes(draft.text)
     lists: dict[Path, list[Place]] = {}
     for node in found:
@@ -78,7 +78,7 @@ def _rest(draft: Draft, found: list[Node]) -> None:
     for node in found:
         span = node.key if node.is_header else inner(draft.text, node) or node.key
         text = draft.text[slice(*span)]
-        if not re.search(r"\bpsycopg2", text) or draft.told(*span) or "+psycopg2" in text:
+        if not WORD.search(text) or draft.told(*span) or "+psycopg2" in text:
             continue
         if node.path[0] != "tool" and draft.path.name == "pyproject.toml":
             continue

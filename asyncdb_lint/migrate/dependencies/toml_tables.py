@@ -83,11 +83,11 @@ def _driver(
     """One entry of psycopg2: renamed, or, beside another, removed."""
     parts = _specifications(draft, found, kept or node)
     extras = [] if conda else wanted(draft, old, ())
-    advice = f"require psycopg{'[' + ','.join(extras) + ']' if extras else ''}>={FLOOR}"
+    advice = f"require psycopg{_listed(extras)}>={FLOOR}"
     if parts is None or (node.is_header and node is not kept):
         draft.tell(node.key[0], "manual", f"{node.path[-1]} is required here", advice)
         return
-    draft.tell(node.key[0], "rewritten", f"`{node.path[-1]}` is `psycopg`, with {extras or 'no extras'}")
+    draft.tell(node.key[0], "rewritten", f"`{node.path[-1]}` is `psycopg{_listed(extras)}`")
     if node is not kept:
         draft.replace(*draft.row_of(node.key[0], node.value[1]), "")
         if is_new or any(edit[0] == parts[0].value[0] for edit in draft.edits):
@@ -96,6 +96,10 @@ def _driver(
         draft.replace(*node.key, "psycopg")
     for part in parts:
         _specify(draft, found, part, extras, FLOOR if is_new else None)
+
+
+def _listed(extras: list[str]) -> str:
+    return f"[{','.join(extras)}]" if extras else ""
 
 
 def _specifications(draft: Draft, found: list[Node], node: Node) -> list[Node] | None:

@@ -1,4 +1,4 @@
-"""What is not a list of dependencies: SQLAlchemy's URLs in settings, and commands that install psycopg2."""
+"""SQLAlchemy's URLs in settings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asyncdb_lint.migrate.dependencies.draft import Draft
 
-URL = re.compile(r"postgres(?:ql)?\+psycopg2(?=://)")
+URL = re.compile(r"postgres(?:ql)?\+psycopg2(?![\w-])")
 ALEMBIC = re.compile(
     r"^[ \t]*[\w.]*sqlalchemy\.url[ \t]*=[ \t]*(?P<scheme>postgres(?:ql)?)(?=://)", re.MULTILINE
 )
-PACKAGE = re.compile(
-    r"(?<![\w./+-])(?:python3?-)?(?:types-)?psycopg2(?:-binary|cffi)?(?![\w./:-])", re.IGNORECASE
-)
-PROSE = re.compile(r"\s*-?\s*(?:name|description)\s*:|\s*(?:#|//)")
 
 
-def urls(draft: Draft, *, own: bool) -> None:
+def migrate(draft: Draft, *, own: bool) -> None:
     """`postgresql+psycopg2://`; in files that are not the project's `own`, other programs may read it."""
     for offset, row in draft.rows():
         if row.lstrip().startswith(("#", ";")):
@@ -51,27 +47,3 @@ def alembic(draft: Draft) -> None:
                 "SQLAlchemy before 2.1 takes psycopg2 for `postgresql://`",
                 "write `postgresql+psycopg://`",
             )
-
-
-def commands(draft: Draft) -> None:
-    """Names of psycopg2's packages in scripts, workflows and hooks."""
-    for offset, row in draft.rows():
-        if PROSE.match(row):
-            continue
-        for match in PACKAGE.finditer(row):
-            draft.tell(
-                offset + match.start(),
-                "manual",
-                f"`{match[0]}` is named here",
-                advice(match[0].lower(), draft),
-            )
-
-
-def advice(name: str, draft: Draft) -> str:
-    """What to name instead."""
-    if name.startswith("types-"):
-        return "drop it: psycopg is typed"
-    if name.startswith("python"):
-        return "install python3-psycopg"
-    extras = draft.plan.extras(binary="binary" in name)
-    return f'install "psycopg{"[" + ",".join(extras) + "]" if extras else ""}"'
