@@ -251,6 +251,14 @@ def test_nothing_to_do(project: Path) -> None:
     assert run() == (0, "")
 
 
+def test_lists_without_code(project: Path) -> None:
+    (project / "docs").mkdir()
+    (project / "docs/requirements.txt").write_text("psycopg2\n")
+    assert run("docs/requirements.txt", "--write") == (0, "")
+    assert (project / "docs/requirements.txt").read_text() == "psycopg[c]>=3.2\n"
+    assert (project / "requirements.txt").read_text() == PROJECT["requirements.txt"]
+
+
 def test_broken_files_stop_nothing(project: Path) -> None:
     (project / "app/broken.py").write_text("import psycopg2\ndef broken(:\n")
     status, _ = run("--write")

@@ -625,6 +625,8 @@ def project(tmp_path: Path) -> Path:
             "src/requirements.txt",
         ),
         ("src", "requirements.txt requirements/dev.txt src/requirements.txt"),
+        ("services", "requirements.txt requirements/dev.txt services/a/requirements.txt"),
+        ("src/requirements.txt", "src/requirements.txt"),
         ("src/app.py", "requirements.txt requirements/dev.txt src/requirements.txt"),
     ],
 )

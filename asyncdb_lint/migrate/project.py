@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 from libcst.codemod import CodemodContext
 
-from asyncdb_lint.discovery import discover, project_files
+from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.engine import by_project, modules_of
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
@@ -87,11 +87,14 @@ def migrate(
     """The migration of the files under `paths`; nothing is written."""
     found = Migration()
     files = [Path(os.path.abspath(path)) for path in discover(paths, settings, base).files]
-    projects = by_project(files, paths)
-    roots = [root for root, _ in projects]
-    for root, members in projects:
-        pool = of_project(found, root, members, settings, route, unsafe=unsafe)
-        lists(found, root, settings, paths, roots, pool=pool, unsafe=unsafe)
+    pools = {
+        root: of_project(found, root, members, settings, route, unsafe=unsafe)
+        for root, members in by_project(files, paths)
+    }
+    for path in paths:  # it may have lists and no code
+        pools.setdefault(project_root(path), False)
+    for root, pool in pools.items():
+        lists(found, root, settings, paths, list(pools), pool=pool, unsafe=unsafe)
     found.items.sort(key=lambda each: (each.filename, each.location, each.message))
     return found
 

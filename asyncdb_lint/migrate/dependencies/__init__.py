@@ -103,9 +103,11 @@ def _files(root: Path, settings: Settings, apart: Sequence[Path]) -> list[Path]:
 
 
 def _concerns(given: Path, path: Path, root: Path) -> bool:
-    """Whether a file is below what was named, or beside or above it."""
+    """Whether a file is what was named or below it, or beside or above code that was named."""
     if path == given or given in path.parents:
         return True
+    if format_of(given) in LISTS and given.is_file():
+        return False
     folders = [each for each in given.parents if each == root or root in each.parents]
     return any(
         path.parent == each or (path.is_relative_to(each) and path.relative_to(each).parts[0] in SHARED)
