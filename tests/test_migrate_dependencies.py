@@ -370,6 +370,8 @@ def test_pixi(tmp_path: Path) -> None:
     old = '[dependencies]\npsycopg2 = ">=2.9"\n[pypi-dependencies]\npsycopg2-binary = "*"\n'
     new = '[dependencies]\npsycopg = ">=3.2"\n[pypi-dependencies]\npsycopg = {extras = ["binary"], version = ">=3.2"}\n'
     assert edited(tmp_path, "pixi.toml", old).new == new
+    pooled = edited(tmp_path, "pixi.toml", old, pool=True).new
+    assert tomllib.loads(pooled)["dependencies"] == {"psycopg-pool": ">=3.2", "psycopg": ">=3.2"}
 
 
 def test_setup_cfg(tmp_path: Path) -> None:
@@ -617,21 +619,23 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("given", "code", "wanted"),
     [
         (
             "",
+            "src/app.py",
             "libs/one/pyproject.toml requirements.txt requirements/dev.txt services/a/requirements.txt "
             "src/requirements.txt",
         ),
-        ("src", "requirements.txt requirements/dev.txt src/requirements.txt"),
-        ("services", "requirements.txt requirements/dev.txt services/a/requirements.txt"),
-        ("src/requirements.txt", "src/requirements.txt"),
-        ("src/app.py", "requirements.txt requirements/dev.txt src/requirements.txt"),
+        ("src", "src/app.py", "requirements.txt requirements/dev.txt src/requirements.txt"),
+        ("services", "", "services/a/requirements.txt"),
+        ("src/requirements.txt", "src/requirements.txt", "src/requirements.txt"),
+        ("src/app.py", "src/app.py", "requirements.txt requirements/dev.txt src/requirements.txt"),
     ],
 )
-def test_which_lists(given: str, wanted: str, project: Path) -> None:
-    found = migrate(project, Settings(), paths=[project / given])
+def test_which_lists(given: str, code: str, wanted: str, project: Path) -> None:
+    files = [project / code] if code else []
+    found = migrate(project, Settings(), paths=[project / given], code=files)
     assert " ".join(sorted(each.path.relative_to(project).as_posix() for each in found)) == wanted
 
 

@@ -59,6 +59,15 @@ class Migration:
         """What a person must do."""
         return [each for each in self.items if each.outcome == "manual"]
 
+    def add(self, edited: dependencies.Edited) -> None:
+        """One file that is not code."""
+        self.items += edited.items
+        if edited.problem:
+            self.problems.append(edited.problem)
+        elif edited.new != edited.old:
+            self.texts[edited.path] = (edited.old, edited.new)
+            self.bytes[edited.path] = edited.data
+
     def diff(self) -> str:
         """All changes as one unified diff."""
         parts: list[str] = []
@@ -87,14 +96,17 @@ def migrate(
     """The migration of the files under `paths`; nothing is written."""
     found = Migration()
     files = [Path(os.path.abspath(path)) for path in discover(paths, settings, base).files]
-    pools = {
-        root: of_project(found, root, members, settings, route, unsafe=unsafe)
-        for root, members in by_project(files, paths)
-    }
+    projects = dict(by_project(files, paths))
     for path in paths:  # it may have lists and no code
-        pools.setdefault(project_root(path), False)
-    for root, pool in pools.items():
-        lists(found, root, settings, paths, list(pools), pool=pool, unsafe=unsafe)
+        projects.setdefault(project_root(path), [])
+    for root, members in projects.items():
+        pool = of_project(found, root, members, settings, route, unsafe=unsafe) if members else False
+        changed = {path: new for path, (_, new) in found.texts.items()}
+        for each in dependencies.migrate(
+            root, settings, paths=paths, code=members, apart=list(projects), changed=changed,
+            pool=pool, unsafe=unsafe,
+        ):  # fmt: skip
+            found.add(each)
     found.items.sort(key=lambda each: (each.filename, each.location, each.message))
     return found
 
@@ -192,20 +204,3 @@ def settle(found: Migration, work: Work, route: Route) -> None:
     found.items += work.items
     if path.name not in dependencies.SETUPS:
         found.items += leftovers(path, old, new, work.items, route.driver)
-
-
-def lists(
-    found: Migration, root: Path, settings: Settings, paths: Sequence[Path], apart: Sequence[Path], *,
-    pool: bool, unsafe: bool,
-) -> None:  # fmt: skip
-    """What the project requires, and its settings."""
-    changed = {path: new for path, (_, new) in found.texts.items()}
-    for each in dependencies.migrate(
-        root, settings, paths=paths, apart=apart, changed=changed, pool=pool, unsafe=unsafe
-    ):
-        found.items += each.items
-        if each.problem:
-            found.problems.append(each.problem)
-        elif each.new != each.old:
-            found.texts[each.path] = (each.old, each.new)
-            found.bytes[each.path] = each.data

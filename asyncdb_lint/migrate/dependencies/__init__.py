@@ -49,20 +49,29 @@ class Edited(NamedTuple):
 
 
 def migrate(
-    root: Path, settings: Settings, *, paths: Sequence[Path] | None = None, apart: Sequence[Path] = (),
-    changed: Mapping[Path, str] | None = None, build: Build = "c", pool: bool = False, unsafe: bool = False,
+    root: Path, settings: Settings, *, paths: Sequence[Path] | None = None, code: Sequence[Path] = (),
+    apart: Sequence[Path] = (), changed: Mapping[Path, str] | None = None,
+    build: Build = "c", pool: bool = False, unsafe: bool = False,
 ) -> Iterator[Edited]:  # fmt: skip
     """The files of the project at `root` that have something to tell, with what becomes of them.
 
-    `paths` are what the user named: of a project of which they are a part, the lists beside and above them
-    are taken, not those of its other parts. Folders `apart` are projects of their own. `changed` are the
-    texts of Python files that other rewrites have been at.
+    Of what the user named (`paths`) all lists are taken, and of the project those beside and above the
+    `code` that is migrated, not those of its other parts. Folders `apart` are projects of their own.
+    `changed` are the texts of Python files that other rewrites have been at.
     """
     plan = Plan(build, pool, unsafe)
     files = _files(root, settings, apart)
     uses = any(_names(path, PSYCOPG) for path in files)
+    named = None if paths is None else {Path(os.path.abspath(path)) for path in paths}
+    above = {
+        folder
+        for path in code
+        if format_of(path) in (None, "python")
+        for folder in path.parents
+        if folder.is_relative_to(root)
+    }
     for path in files:
-        if paths is None or any(_concerns(Path(os.path.abspath(given)), path, root) for given in paths):
+        if named is None or named & {path, *path.parents} or _is_beside(path, above):
             edited = _edit(path, plan, (changed or {}).get(path), uses=uses)
             if edited is not None and (edited.items or edited.problem or edited.new != edited.old):
                 yield edited
@@ -102,16 +111,10 @@ def _files(root: Path, settings: Settings, apart: Sequence[Path]) -> list[Path]:
     ]
 
 
-def _concerns(given: Path, path: Path, root: Path) -> bool:
-    """Whether a file is what was named or below it, or beside or above code that was named."""
-    if path == given or given in path.parents:
-        return True
-    if format_of(given) in LISTS and given.is_file():
-        return False
-    folders = [each for each in given.parents if each == root or root in each.parents]
-    return any(
-        path.parent == each or (path.is_relative_to(each) and path.relative_to(each).parts[0] in SHARED)
-        for each in folders
+def _is_beside(path: Path, folders: set[Path]) -> bool:
+    """Whether a file lies in one of the folders, or in one there that holds for all of it."""
+    return path.parent in folders or any(
+        inner.name in SHARED and inner.parent in folders for inner in path.parents
     )
 
 
@@ -133,6 +136,8 @@ def _edit(path: Path, plan: Plan, text: str | None, *, uses: bool) -> Edited | N
     draft = Draft(path, source.text if text is None else text, plan)
     try:
         _FORMATS[kind](draft)
+    except RecursionError:
+        return Edited(path, "", "", data, problem=f"{path}: nested too deeply to be read")
     except tomllib.TOMLDecodeError as error:
         said = _PLACE.search(str(error))
         at = f":{said[1]}:{said[2]}" if said else ""

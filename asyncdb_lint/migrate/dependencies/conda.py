@@ -76,6 +76,4 @@ def packages(draft: Draft, entries: list[tuple[int, str, int]]) -> None:
             is_there = True
             draft.replace(at, end, new)
             if draft.plan.pool and "psycopg-pool" not in names:
-                low, high = draft.row_of(row, row)
-                newline = "\r\n" if draft.text[low:high].endswith("\r\n") else "\n"
-                draft.replace(low, low, f"{draft.text[row:at]}psycopg-pool{newline}")
+                draft.replace(row, row, f"{draft.text[row:at]}psycopg-pool{draft.newline}")

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from asyncdb_lint.migrate.command import CODES, Item, Outcome
-from asyncdb_lint.source import Lines
+from asyncdb_lint.source import Lines, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,7 @@ class Draft:
         self.path = path
         self.text = text
         self.plan = plan
+        self.newline = newline_of(text)
         self.own = ""  # the project's name, if the file says it
         self.items: list[Item] = []
         self.edits: list[tuple[int, int, str]] = []

@@ -11,12 +11,13 @@ from asyncdb_lint.migrate.dependencies.draft import FLOOR, Draft, Place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ONE = r"(?:===|==|~=|>=|<=|!=|<|>)\s*[\w.*+!-]+"
+_OPERATOR = "(?:===|==|~=|>=|<=|!=|<|>)"
 REQUIREMENT = re.compile(
-    rf"""\s*(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?P<gap>\s*)
+    rf"""\s*+(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:(?P<gap>\s*+)(?=[\[(<>=!~]))?
     (?P<extras>\[[^\]"']*\])?
-    (?P<version>(?P<before>\s*\(?\s*)(?:===|==|~=|>=|<=|!=|<|>)(?P<space>\s*)[\w.*+!-]+(?:\s*,\s*{_ONE})*,?(?P<after>(?:\s*\))?))?
-    (?P<rest>\s*$|\s*[;@\\].*|\s+(?:--|\#).*)""",
+    (?P<version>(?P<before>\s*+(?:\(\s*+)?){_OPERATOR}(?P<space>\s*+)[\w.*+!-]+
+        (?:\s*+,\s*+{_OPERATOR}\s*+[\w.*+!-]+)*,?(?P<after>(?:\s*+\))?))?
+    (?P<rest>\s*+$|\s*+[;@\\].*|\s++(?:--|\#).*)""",
     re.VERBOSE | re.DOTALL,
 )
 DRIVERS = ("psycopg2", "psycopg2-binary")
@@ -103,7 +104,7 @@ def _merge(draft: Draft, same: list[Requirement], parts: set[str], *, constrain:
     new = (
         f"{name}{kept.match['version'] or ''}"
         if kept.name == "psycopg"
-        else f"{name}{kept.match['gap'] if kept.match['version'] else ''}{versions}"
+        else f"{name}{(kept.match['gap'] or '') if kept.match['version'] else ''}{versions}"
     )
     if draft.text[kept.start : kept.end] != new:
         draft.replace(kept.start, kept.end, new)

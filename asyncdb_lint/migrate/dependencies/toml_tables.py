@@ -82,6 +82,7 @@ def _driver(
 ) -> None:
     """One entry of psycopg2: renamed, or, beside another, removed."""
     parts = _specifications(draft, found, kept or node)
+    is_lonely_pool = conda and draft.plan.pool and not node.is_header  # conda's packages have no extras
     extras = [] if conda else wanted(draft, old, ())
     advice = f"require psycopg{_listed(extras)}>={FLOOR}"
     if parts is None or (node.is_header and node is not kept):
@@ -94,6 +95,9 @@ def _driver(
             return
     else:
         draft.replace(*node.key, "psycopg")
+        if is_lonely_pool:
+            row = draft.row_of(*node.key)[0]
+            draft.replace(row, row, f'psycopg-pool = ">={FLOOR}"{draft.newline}')
     for part in parts:
         _specify(draft, found, part, extras, FLOOR if is_new else None)
 
@@ -125,14 +129,12 @@ def _specify(draft: Draft, found: list[Node], part: Node, extras: list[str], flo
     children = {str(each.path[-1]): each for each in _children(found, part)}
     listed = ", ".join(f'"{extra}"' for extra in extras)
     if not part.is_header and draft.text[part.value[0]] in "\"'":
-        old = draft.text[part.value[0] + 1 : part.value[1] - 1]
-        version = _version(old, floor)
+        version = _version(_string(draft, part), floor)
         table = f'{{extras = [{listed}], version = "{version}"}}' if extras else f'"{version}"'
         draft.replace(*part.value, table)
         return
     if (version_node := children.get("version")) and floor:
-        start, end = version_node.value[0] + 1, version_node.value[1] - 1
-        draft.replace(start, end, _version(draft.text[start:end], floor))
+        draft.replace(*version_node.value, f'"{_version(_string(draft, version_node), floor)}"')
     if not extras:
         return
     present = children.get("extras")
@@ -149,11 +151,14 @@ def _specify(draft: Draft, found: list[Node], part: Node, extras: list[str], flo
             draft.replace(start, start, more + (", " if names else ""))
     elif part.is_header:
         end = max([part.value[1], *(each.value[1] for each in children.values())])
-        newline = "\r\n" if "\r\n" in draft.text else "\n"
-        draft.replace(end, end, f"{newline}extras = [{listed}]")
+        draft.replace(end, end, f"{draft.newline}extras = [{listed}]")
     else:
-        end = max(each.value[1] for each in children.values())
-        draft.replace(end, end, f", extras = [{listed}]")
+        end = max([part.value[0] + 1, *(each.value[1] for each in children.values())])
+        draft.replace(end, end, f"{', ' if children else ''}extras = [{listed}]")
+
+
+def _string(draft: Draft, node: Node) -> str:
+    return draft.text[slice(*(inner(draft.text, node) or node.value))]
 
 
 def _version(old: str, floor: str | None) -> str:
