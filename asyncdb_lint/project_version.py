@@ -40,6 +40,16 @@ def sqlalchemy_version(root: Path) -> str:
     return _newest_admitted(wanted) if wanted else NEWEST
 
 
+def sqlalchemy_lines(root: Path) -> tuple[str, ...]:
+    """The SQLAlchemy lines that a project may run on, the newest first: all where nothing is said."""
+    found = _upwards(root)
+    pinned = found.pins.get("sqlalchemy")
+    if pinned is not None:
+        return (_known_line(pinned),)
+    wanted = found.ranges.get("sqlalchemy")
+    return _admitted(wanted) if wanted else tuple(KNOWN)
+
+
 def package_version(root: Path, name: str) -> str | None:
     """The exact version of a package that the project at `root` pins, or None."""
     return _upwards(root).pins.get(_normal(name))
@@ -250,17 +260,25 @@ def _admits(wanted: str, version: str) -> bool:
 
 def _newest_admitted(wanted: str) -> str:
     """The newest known line of which the specifier admits some release."""
+    return next(iter(_admitted(wanted)), NEWEST)
+
+
+def _admitted(wanted: str) -> tuple[str, ...]:
+    """The known lines of which a specifier admits some release, the newest first."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
         specifiers = SpecifierSet(wanted)
     except InvalidSpecifier:
-        return NEWEST
-    for line in KNOWN:
-        releases = [KNOWN[line], *(f"{line}.{patch}" for patch in range(99))]
-        if any(specifiers.contains(release, prereleases=True) for release in releases):
-            return line
-    return NEWEST
+        return tuple(KNOWN)
+    return tuple(
+        line
+        for line, last in KNOWN.items()
+        if any(
+            specifiers.contains(release, prereleases=True)
+            for release in (last, *(f"{line}.{patch}" for patch in range(99)))
+        )
+    )
 
 
 def _normal(name: str) -> str:

@@ -63,6 +63,8 @@ class Work:
         self.claimed: set[cst.CSTNode] = set()
         self.is_only_driver = is_decisive(file.model.summary.imports)
         """Whether the project uses no other driver whose objects have methods of the same names."""
+        self.has_implicit_driver = True
+        """Whether SQLAlchemy may take the driver for URLs that name none."""
         self.helpers: dict[str, Helper] = {}
         """The helpers that the new text calls, by the name it calls them by."""
 
@@ -116,7 +118,7 @@ class Rewrite(CodemodCommand, abc.ABC):
         yield from cast("list[cst.Attribute]", self.file.model.nodes.get(cst.Attribute, []))
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        """The node that holds a node, arguments and other punctuation aside."""
+        """The node that holds a node: an argument, for what is handed over."""
         return self.file.model.parents.get(node)
 
     def is_object(self, node: cst.BaseExpression, *roles: str) -> bool:

@@ -20,7 +20,7 @@ from asyncdb_lint.migrate import dependencies, evidence
 from asyncdb_lint.migrate.command import UNSAFE, Item, Rewrite, Work
 from asyncdb_lint.migrate.helpers import place
 from asyncdb_lint.migrate.leftovers import leftovers
-from asyncdb_lint.project_version import pinned_versions, sqlalchemy_version
+from asyncdb_lint.project_version import pinned_versions, sqlalchemy_lines, sqlalchemy_version
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
@@ -28,9 +28,13 @@ from asyncdb_lint.source import SourceFile, write_atomically
 from asyncdb_lint.worker import Task, Worker, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from asyncdb_lint.config import Settings
+
+
+IMPLICIT = (b"postgresql://", b"postgres://")
+"""URLs for which SQLAlchemy takes its default driver."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,11 +124,12 @@ def of_project(
     given = {path.as_posix() for path in files}
     works: list[Work] = []
     is_only = evidence.is_decisive(name for model in worker.models.values() for name in model.summary.imports)
+    implicit = has_implicit_driver(root, settings, worker.contents.values())
     for name in sorted(worker.models):
         if worker.task.paths[name] not in given:
             continue
         work = Work(worker.file(name), route.driver)
-        work.is_only_driver = is_only
+        work.is_only_driver, work.has_implicit_driver = is_only, implicit
         works.append(work)
         context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe})
         for rewrite in route.rewrites:
@@ -143,7 +148,8 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     """The modules that concern the driver, parsed and linked: those that name it, and whoever objects travel to."""
     paths = modules_of(root, dict.fromkeys((*files, *project_files(root, settings))))
     task = Task(
-        root=root.as_posix(), settings=settings, codes=(), sqlalchemy=sqlalchemy_version(root),
+        root=root.as_posix(), settings=settings, codes=(),
+        sqlalchemy=settings.sqlalchemy_version or sqlalchemy_version(root),
         versions=pinned_versions(root), paths=paths,
         packages=frozenset(name for name, path in paths.items() if path.endswith("/__init__.py")),
     )  # fmt: skip
@@ -154,6 +160,8 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     if dependencies.requires(root, settings):
         words.append(b"sqlalchemy")  # its statements go through the driver too
     seeds = {name for name in paths if screen.mentions(name, words)}
+    if has_implicit_driver(root, settings, contents.values()):
+        seeds |= {name for name in paths if screen.mentions(name, IMPLICIT)}
     if seeds:
         seeds |= {name for name in paths if screen.mentions(name, route.words)}
     worker = Worker(task)
@@ -167,6 +175,12 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
         for name, problem in sorted(worker.problems.items())
     ]
     return worker, [*problems, *worker.crashes.values()]
+
+
+def has_implicit_driver(root: Path, settings: Settings, contents: Iterable[bytes]) -> bool:
+    """Whether SQLAlchemy is used, and of a version that takes psycopg2 for a URL without a driver."""
+    lines = (settings.sqlalchemy_version,) if settings.sqlalchemy_version else sqlalchemy_lines(root)
+    return lines != ("2.1",) and any(b"sqlalchemy" in text or b"sqlmodel" in text for text in contents)
 
 
 def suspect(worker: Worker, linking: Linking) -> None:

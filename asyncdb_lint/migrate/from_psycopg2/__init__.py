@@ -8,6 +8,7 @@ from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
+from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
@@ -23,6 +24,7 @@ REWRITES = (
     ErrorClasses,
     BulkStatements,
     SqlalchemyUrls,
+    ImplicitUrls,
     Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed
 )

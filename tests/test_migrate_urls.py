@@ -1,0 +1,99 @@
+"""URLs for SQLAlchemy, with psycopg2 named in them or taken for want of a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import libcst as cst
+import pytest
+from libcst.codemod import CodemodContext
+
+from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.command import ITEMS, UNSAFE
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
+from asyncdb_lint.migrate.project import migrate
+
+ENGINE = "import os\nfrom sqlalchemy import create_engine\n"
+FOR_SQLALCHEMY = [
+    "create_engine('{}://h/d')",
+    "create_engine(f'{}://{{host}}/d')",
+    "url = '{}://h/d'\ncreate_engine(url)",
+    "url = os.environ.get('DB', '{}://h/d')\nengine = create_engine(url, echo=True)",
+    "url = ('{}://h' '/d')\ncreate_engine(url)",
+    "url = '{}://%s/d' % host\ncreate_engine(url)",
+    "url = '{}://{{}}/d'.format(host)\ncreate_engine(url)",
+    "SQLALCHEMY_DATABASE_URI = '{}://h/d'",
+    "app.config['SQLALCHEMY_DATABASE_URI'] = '{}://h/d'",
+    "settings = {{'SQLALCHEMY_DATABASE_URI': '{}://h/d'}}",
+    "configure(sqlalchemy_url='{}://h/d')",
+    "def make(url='{}://h/d'):\n    return create_engine(url)",
+]
+FOR_OTHERS = [
+    "import psycopg2\npsycopg2.connect('postgresql://h/d')",
+    "import asyncpg\nurl = 'postgresql://h/d'\nasyncpg.connect(url)",
+    "if url.startswith('postgresql://'):\n    pass",
+    "'postgresql://h/d'",
+    "print('see postgresql://h/d')",
+]
+
+
+def rewritten(source: str, *, unsafe: bool) -> tuple[str, list[str]]:
+    context = CodemodContext(scratch={UNSAFE: unsafe})
+    new = ImplicitUrls(context).transform_module(cst.parse_module(source)).code
+    return new, [each.outcome for each in context.scratch[ITEMS]]
+
+
+@pytest.mark.parametrize("form", FOR_SQLALCHEMY)
+def test_for_sqlalchemy(form: str) -> None:
+    source = ENGINE + form.format("postgresql") + "\n"
+    explicit = ENGINE + form.format("postgresql+psycopg") + "\n"
+    assert rewritten(source, unsafe=True) == (explicit, ["rewritten"])
+    assert rewritten(source, unsafe=False) == (source, ["manual"])
+    assert rewritten(explicit, unsafe=True) == (explicit, [])
+    # SQLAlchemy refuses this scheme, so that nothing can be lost
+    assert rewritten(source.replace("postgresql", "postgres"), unsafe=False) == (explicit, ["rewritten"])
+
+
+@pytest.mark.parametrize("form", FOR_OTHERS)
+def test_for_others(form: str) -> None:
+    assert rewritten(ENGINE + form, unsafe=True) == (ENGINE + form, [])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "URL = 'postgresql://h/d'",
+        "url = 'postgresql://h/d'\ncreate_engine(url)\nimport psycopg2\npsycopg2.connect(url)",
+        "connect_to_it('postgresql://h/d')",
+        "url = url.replace('postgres://', 'postgresql://')",
+    ],
+)
+def test_nobody_knows(form: str) -> None:
+    """A person has to say who gets the URL."""
+    assert rewritten(ENGINE + form, unsafe=True) == (ENGINE + form, ["manual"])
+
+
+@pytest.mark.parametrize(
+    ("requirement", "manual"),
+    [
+        ("sqlalchemy==2.0.40", 1),
+        ("sqlalchemy>=2", 1),
+        ("sqlalchemy", 1),
+        ("sqlalchemy>=2.1", 0),
+        ("flask", 1),
+    ],
+)
+def test_versions(tmp_path: Path, requirement: str, manual: int) -> None:
+    """From 2.1 on SQLAlchemy takes psycopg."""
+    (tmp_path / "requirements.txt").write_text(f"{requirement}\n")
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "app.py").write_text(f"{ENGINE}create_engine('postgresql://h/d')\n")
+    found = migrate([tmp_path], Settings(), tmp_path, ROUTE)
+    assert len(found.manual) == manual
+
+
+def test_projects_without_sqlalchemy(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "app.py").write_text("import psycopg2\nURL = 'postgresql://h/d'\npsycopg2.connect(URL)\n")
+    assert not migrate([tmp_path], Settings(), tmp_path, ROUTE).manual
