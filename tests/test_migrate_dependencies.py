@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import tempfile
 import tomllib
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -454,6 +458,34 @@ def test_noxfile(tmp_path: Path) -> None:
     assert edited(tmp_path, "noxfile.py", old).new == old.replace("psycopg2-binary", "psycopg[binary]>=3.2")
 
 
+SCRIPT = """\
+#!/usr/bin/env python
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "psycopg2-binary==2.9.9",  # driver
+#     "types-psycopg2",
+#     "x[y]", 'psycopg2; os_name == "nt"',
+# ]
+# ///
+# "psycopg2"
+import psycopg2  # "psycopg2"
+"""
+
+
+def test_script(tmp_path: Path) -> None:
+    path = tmp_path / "load.py"
+    path.write_text(SCRIPT)
+    changed = SCRIPT.replace("import psycopg2", "import psycopg")
+    (found,) = migrate(tmp_path, Settings(), paths=[path], code=[path], changed={path: changed})
+    assert found.old == SCRIPT
+    assert found.new == (
+        changed.replace("psycopg2-binary==2.9.9", "psycopg[binary]>=3.2")
+        .replace('#     "types-psycopg2",\n', "")
+        .replace("psycopg2; os", "psycopg[c]>=3.2; os")
+    )
+
+
 def test_conda(tmp_path: Path) -> None:
     old = """\
         name: psycopg2
@@ -651,3 +683,34 @@ def test_requires(project: Path) -> None:
     assert not requires(project / "libs", Settings(exclude=("one",)))
     (project / "src/requirements.txt").write_text("# psycopg2\npsycopg\n")
     assert not requires(project / "src", Settings())
+
+
+FRAGMENTS = [
+    "psycopg2", "psycopg2-binary", "psycopg", "types-psycopg2", "sqlalchemy[postgresql]", "==2.9", ">=2.8,<3", "*",
+    "^2.9", "; os_name == 'nt'", " # psycopg2", '"', "'", '"""', "[", "]", "{", "}", ",", ", ", "=", " = ", ":",
+    "(", ")", "\n", "\n", "\r\n", "    ", "- ", "pip:", "\\\n", "@ https://x", "[project]\n",
+    "dependencies = [", "setup(",
+    "install_requires=[", "[options]\n", "install_requires =\n", "[testenv]\ndeps =\n", "[packages]\n", "version = ",
+    "extras = [", "[tool.poetry.dependencies]\n", "RUN pip install ", "postgresql+psycopg2://", "sqlalchemy.url = ",
+    "é",
+]  # fmt: skip
+NAMES = [
+    "pyproject.toml", "Pipfile", "requirements.txt", "constraints.txt", "setup.cfg", "tox.ini", "setup.py",
+    "Dockerfile",
+    "environment.yml", "alembic.ini", ".env", "ci.yml", "poetry.lock", "conda_requirements.txt", "pixi.toml",
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(NAMES), st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join), st.booleans())
+def test_any_text(name: str, text: str, pool: bool) -> None:
+    """Nothing raises, what was TOML or Python still is, and a second time changes nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = edited(Path(folder), name, text, pool=pool, unsafe=True)
+        assert not found.problem or name in ("pyproject.toml", "Pipfile", "pixi.toml")
+        if found.new != found.old:
+            if name in ("pyproject.toml", "Pipfile", "pixi.toml"):
+                tomllib.loads(found.new)
+            if name == "setup.py":
+                ast.parse(found.new)
+            assert edited(Path(folder), name, found.data, pool=pool, unsafe=True).data == found.data

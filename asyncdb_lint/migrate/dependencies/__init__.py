@@ -17,7 +17,16 @@ import libcst as cst
 from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import walk
 from asyncdb_lint.migrate.command import Item
-from asyncdb_lint.migrate.dependencies import commands, conda, ini, python, requirements_txt, toml_lists, urls
+from asyncdb_lint.migrate.dependencies import (
+    commands,
+    conda,
+    ini,
+    python,
+    requirements_txt,
+    script,
+    toml_lists,
+    urls,
+)
 from asyncdb_lint.migrate.dependencies.draft import Build, Draft, Plan
 from asyncdb_lint.migrate.dependencies.files import FOLDERS, LISTS, format_of
 from asyncdb_lint.source import SourceFile
@@ -70,8 +79,9 @@ def migrate(
         for folder in path.parents
         if folder.is_relative_to(root)
     }
-    for path in files:
-        if named is None or named & {path, *path.parents} or _is_beside(path, above):
+    scripts = [path for path in code if format_of(path) is None and _starts_script(path)]
+    for path in [*files, *scripts]:
+        if path in scripts or named is None or named & {path, *path.parents} or _is_beside(path, above):
             edited = _edit(path, plan, (changed or {}).get(path), uses=uses)
             if edited is not None and (edited.items or edited.problem or edited.new != edited.old):
                 yield edited
@@ -80,6 +90,13 @@ def migrate(
 def requires(root: Path, settings: Settings) -> bool:
     """Whether any list of a project, or a lock, names psycopg2."""
     return any(_names(path, DRIVER) for path in _files(root, settings, ()))
+
+
+def _starts_script(path: Path) -> bool:
+    try:
+        return script.START in path.read_bytes()
+    except OSError:
+        return False
 
 
 def _names(path: Path, driver: re.Pattern[str]) -> bool:
@@ -119,13 +136,13 @@ def _is_beside(path: Path, folders: set[Path]) -> bool:
 
 
 def _edit(path: Path, plan: Plan, text: str | None, *, uses: bool) -> Edited | None:
-    kind = format_of(path)
+    kind = format_of(path) or "script"
     try:
         data = path.read_bytes()
     except OSError as error:
         return Edited(path, "", "", b"", problem=f"{path}: cannot be read: {error.strerror or error}")
     plain = data.decode("utf-16", "replace").encode() if data.startswith(_UTF16) else data
-    if kind is None or not TRIGGER.search(plain):
+    if not TRIGGER.search(plain):
         return None
     source = _decode(path, data)
     if source.problem is not None:
@@ -199,5 +216,5 @@ def _conda(draft: Draft) -> None:
 
 _FORMATS = {
     "toml": _toml, "requirements": requirements_txt.migrate, "conda": _conda, "conda text": conda.plain,
-    "ini": _ini, "python": _python, "lock": _lock, "settings": _settings, "text": _text,
+    "ini": _ini, "python": _python, "script": script.migrate, "lock": _lock, "settings": _settings, "text": _text,
 }  # fmt: skip

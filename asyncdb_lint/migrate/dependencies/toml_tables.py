@@ -13,7 +13,6 @@ from asyncdb_lint.migrate.dependencies.requirement import (
     normal,
     outdated,
     swap_extras,
-    wanted,
 )
 from asyncdb_lint.migrate.dependencies.toml_places import inner
 from asyncdb_lint.project_version import from_poetry
@@ -54,56 +53,49 @@ def is_table(draft: Draft, path: Path) -> bool:
 
 
 def _table(draft: Draft, found: list[Node], entries: list[Node], *, conda: bool) -> None:
-    names = [normal(str(node.path[-1])) for node in entries]
-    old = {name for name in names if name in DRIVERS}
-    present = next((node for node, name in zip(entries, names, strict=True) if name == "psycopg"), None)
-    kept = present or next((node for node, name in zip(entries, names, strict=True) if name in old), None)
-    for node, name in zip(entries, names, strict=True):
-        if name in DRIVERS:
-            _driver(draft, found, node, kept, old, is_new=present is None, conda=conda)
-        elif name in DROPPED and not node.is_header:
+    named = {id(node): normal(str(node.path[-1])) for node in entries}
+    present = next((node for node in entries if named[id(node)] == "psycopg"), None)
+    if drivers := [node for node in entries if named[id(node)] in DRIVERS]:
+        is_binary = any(named[id(node)] != "psycopg2" for node in drivers)
+        has_pool = "psycopg-pool" in named.values()
+        _drivers(draft, found, drivers, present, is_binary=is_binary, conda=conda, has_pool=has_pool)
+    for node in entries:
+        name = named[id(node)]
+        if name in DROPPED and not node.is_header:
             draft.tell(node.key[0], "rewritten", f"`{name}` is dropped: {DROPPED[name]}")
-            draft.replace(*draft.row_of(*node.value), "")
-        elif name in DROPPED or name in MANUAL or "psycopg2" in name:
+            draft.replace(*draft.row_of(node.key[0], node.value[1]), "")
+        elif name in DROPPED or name in MANUAL or ("psycopg2" in name and name not in DRIVERS):
             advise(draft, node.key[0], name)
         else:
             _companion(draft, found, node, name)
 
 
-def _driver(
-    draft: Draft,
-    found: list[Node],
-    node: Node,
-    kept: Node | None,
-    old: set[str],
-    *,
-    is_new: bool,
-    conda: bool,
-) -> None:
-    """One entry of psycopg2: renamed, or, beside another, removed."""
-    parts = _specifications(draft, found, kept or node)
-    is_lonely_pool = conda and draft.plan.pool and not node.is_header  # conda's packages have no extras
-    extras = [] if conda else wanted(draft, old, ())
-    advice = f"require psycopg{_listed(extras)}>={FLOOR}"
-    if parts is None or (node.is_header and node is not kept):
-        draft.tell(node.key[0], "manual", f"{node.path[-1]} is required here", advice)
+def _drivers(
+    draft: Draft, found: list[Node], drivers: list[Node], present: Node | None, *,
+    is_binary: bool, conda: bool, has_pool: bool,
+) -> None:  # fmt: skip
+    """The entries of psycopg2: the first is renamed, or goes with the others into one that is there already."""
+    kept = present or drivers[0]
+    parts = _specifications(draft, found, kept)
+    extras = [] if conda else draft.plan.extras(binary=is_binary)
+    new = f"psycopg[{','.join(extras)}]" if extras else "psycopg"
+    for node in drivers:
+        is_movable = node is kept or not (node.is_header or _specifications(draft, found, node) is None)
+        if parts is None or not is_movable:
+            draft.tell(node.key[0], "manual", f"{node.path[-1]} is required here", f"require {new}>={FLOOR}")
+            continue
+        draft.tell(node.key[0], "rewritten", f"`{node.path[-1]}` is `{new}`")
+        if node is kept:
+            draft.replace(*node.key, "psycopg")
+        else:
+            draft.replace(*draft.row_of(node.key[0], node.value[1]), "")
+    if parts is None:
         return
-    draft.tell(node.key[0], "rewritten", f"`{node.path[-1]}` is `psycopg{_listed(extras)}`")
-    if node is not kept:
-        draft.replace(*draft.row_of(node.key[0], node.value[1]), "")
-        if is_new or any(edit[0] == parts[0].value[0] for edit in draft.edits):
-            return
-    else:
-        draft.replace(*node.key, "psycopg")
-        if is_lonely_pool:
-            row = draft.row_of(*node.key)[0]
-            draft.replace(row, row, f'psycopg-pool = ">={FLOOR}"{draft.newline}')
     for part in parts:
-        _specify(draft, found, part, extras, FLOOR if is_new else None)
-
-
-def _listed(extras: list[str]) -> str:
-    return f"[{','.join(extras)}]" if extras else ""
+        _specify(draft, found, part, extras, FLOOR if present is None else None)
+    if conda and draft.plan.pool and not has_pool and not kept.is_header:  # conda's packages have no extras
+        row = draft.row_of(*kept.key)[0]
+        draft.replace(row, row, f'psycopg-pool = ">={FLOOR}"{draft.newline}')
 
 
 def _specifications(draft: Draft, found: list[Node], node: Node) -> list[Node] | None:
