@@ -13,6 +13,8 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.bulk import BATCH, VALUES, BulkStatements
+from asyncdb_lint.migrate.from_psycopg2.copy_helpers import COPY_EXPERT, COPY_FROM, COPY_TO
+from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.helpers import Helper
 from asyncdb_lint.migrate.project import migrate
 
@@ -149,3 +151,132 @@ def test_a_name_that_others_import_stays(tmp_path: Path) -> None:
     assert texts["app/unused.py"] == "import psycopg\n"
     assert "ev(cur," in texts["app/more.py"]
     assert "psycopg2" not in "".join(texts.values())
+
+
+# COPY
+
+READ = "    while data := f.read(8192):\n        copy.write(data)"
+BYTES = "    for data in copy:\n        f.write(data)"
+TEXT = "    for data in copy:\n        f.write(bytes(data).decode(cur.connection.info.encoding))"
+OPTIONS = "WITH DELIMITER AS ',' NULL AS ''"
+
+
+@pytest.mark.parametrize(
+    ("setup", "before", "after", "loop"),
+    [
+        ("", "cur.copy_expert('COPY t FROM STDIN', f)", "with cur.copy('COPY t FROM STDIN') as copy:", READ),
+        (
+            "",
+            "cur.copy_expert(sql=f'copy {t} from stdin', file=f, size=SIZE)  # why",
+            "with cur.copy(f'copy {t} from stdin') as copy:  # why",
+            READ.replace("8192", "SIZE"),
+        ),
+        (
+            "q = sql.SQL('COPY {} TO STDOUT').format(t)\nf = open(path, 'wb')\n",
+            "cur.copy_expert(q, f)",
+            "with cur.copy(q) as copy:",
+            BYTES,
+        ),
+        (
+            "f = open(path, 'w')\n",
+            "cur.copy_expert('COPY t TO STDOUT', f)",
+            "with cur.copy('COPY t TO STDOUT') as copy:",
+            TEXT,
+        ),
+        ("", "cur.copy_from(f, 't')", "with cur.copy('COPY \"t\" FROM STDIN') as copy:", READ),
+        (
+            "",
+            "cur.copy_from(f, 't', sep=',', null='', columns=('a', 'b'))",
+            f'with cur.copy("""COPY "t" ("a", "b") FROM STDIN {OPTIONS}""") as copy:',
+            READ,
+        ),
+        (
+            "",
+            r"cur.copy_from(f, 't', '\t', '\\N', 9)",
+            "with cur.copy('COPY \"t\" FROM STDIN') as copy:",
+            READ.replace("8192", "9"),
+        ),
+        (
+            "import io\nf = io.BytesIO()\n",
+            "cur.copy_to(f, 't', ',', '')",
+            f'with cur.copy("""COPY "t" TO STDOUT {OPTIONS}""") as copy:',
+            BYTES,
+        ),
+    ],
+)
+def test_copies(setup: str, before: str, after: str, loop: str) -> None:
+    assert rewritten(CopyMethods, f"{HEAD}{setup}{before}\n")[0] == f"{HEAD}{setup}{after}\n{loop}\n"
+
+
+def test_copies_in_one_line_and_with_names_that_mean_something() -> None:
+    source = HEAD + "import copy\ndef g(data):\n    if data: cur.copy_expert('COPY t FROM STDIN', f)\n"
+    assert rewritten(CopyMethods, source)[0] == HEAD + textwrap.dedent("""\
+        import copy
+        def g(data):
+            if data:
+                with cur.copy('COPY t FROM STDIN') as copying:
+                    while chunk := f.read(8192):
+                        copying.write(chunk)
+    """)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "helper"),
+    [
+        ("cur.copy_expert(q, f)", "copy_expert(cur, q, f)", COPY_EXPERT),
+        ("cur.copy_expert('COPY t TO STDOUT', f)", "copy_expert(cur, 'COPY t TO STDOUT', f)", COPY_EXPERT),
+        (
+            "cur.copy_expert('COPY t FROM STDIN', open(p))",
+            "copy_expert(cur, 'COPY t FROM STDIN', open(p))",
+            COPY_EXPERT,
+        ),
+        (
+            "f = lambda: cur.copy_expert(*given)",
+            "f = lambda: copy_expert(cur, *given)",
+            COPY_EXPERT,
+        ),
+        (
+            "if x:\n    q = 'COPY t FROM STDIN'\nelse:\n    q = other()\ncur.copy_expert(q, f)",
+            "if x:\n    q = 'COPY t FROM STDIN'\nelse:\n    q = other()\ncopy_expert(cur, q, f)",
+            COPY_EXPERT,
+        ),
+        (
+            "cur.copy_expert(\n    'COPY t FROM STDIN',  # t\n    f,\n)",
+            "copy_expert(\n    cur, 'COPY t FROM STDIN',  # t\n    f,\n)",
+            COPY_EXPERT,
+        ),
+        ("cur.copy_from(f, t, columns=names)", "copy_from(cur, f, t, columns=names)", COPY_FROM),
+        ("cur.copy_to(f, 't')", "copy_to(cur, f, 't')", COPY_TO),
+    ],
+)  # fmt: skip
+def test_copies_that_only_the_run_knows(before: str, after: str, helper: Helper) -> None:
+    source = f"import psycopg2\ncur = psycopg2.connect().cursor()\n{before}\n"
+    assert rewritten(CopyMethods, source)[0] == with_helper(source.replace(before, after), helper)
+
+
+def test_tables_with_a_dot() -> None:
+    """psycopg2 puts quotes around the whole name since 2.9, and before it did not."""
+    source = HEAD + "cur.copy_from(f, 'app.t')\n"
+    code, told = rewritten(CopyMethods, source)
+    assert code == source
+    assert [outcome for outcome, _ in told] == ["manual"]
+    code, told = rewritten(CopyMethods, source, unsafe=True)
+    assert """cur.copy('COPY "app"."t" FROM STDIN')""" in code
+    assert [outcome for outcome, _ in told] == ["rewritten", "changed behaviour"]
+
+
+@pytest.mark.parametrize(
+    ("use", "outcomes"),
+    [
+        ("def f(x): x.copy_expert(q, f)", ["manual"]),
+        ("def f(cursor): cursor.copy_from(f, 't')", ["manual"]),
+        ("def f(x): x.copy_from(f, 't')", []),
+        ("import io\nio.StringIO().copy_expert(q, f)", []),
+        ("run(cur.copy_expert)", ["manual"]),
+        ("class C:\n    def copy_expert(self): ...\n    def f(self): self.copy_expert()", []),
+    ],
+)
+def test_copies_of_others(use: str, outcomes: list[str]) -> None:
+    code, told = rewritten(CopyMethods, f"{HEAD}{use}\n")
+    assert code == f"{HEAD}{use}\n"
+    assert [outcome for outcome, _ in told] == outcomes

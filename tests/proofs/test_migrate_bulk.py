@@ -113,6 +113,92 @@ SAME = {
     """,
 }
 
+COPIES = {
+    "from text and bytes": """
+        import io
+        text = io.StringIO("".join(f"{n},näme {n}\\n" for n in range(3000)))
+        cursor.copy_expert("COPY t (a, b) FROM STDIN WITH CSV", text)
+        found.append(cursor.rowcount)
+        data = io.BytesIO("5000\\tä\\n".encode())
+        cursor.copy_expert(sql="COPY t (a, b) FROM STDIN", file=data, size=3)
+    """,
+    "to text and bytes": """
+        import io
+        cursor.execute("insert into t (a, b) select n, 'näme ' || n from generate_series(1, 3000) n")
+        text, data = io.StringIO(), io.BytesIO()
+        statement = "COPY (select a, b from t order by a) TO STDOUT WITH (FORMAT csv, HEADER)"
+        cursor.copy_expert(statement, text)
+        cursor.copy_expert(statement, data)
+        found += [text.getvalue(), data.getvalue(), cursor.rowcount]
+    """,
+    "files": """
+        import tempfile
+        from pathlib import Path
+        cursor.execute("insert into t (a, b) values (1, 'ä'), (2, null)")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "t")
+            with open(path, "w", encoding="utf-16") as file:
+                cursor.copy_expert("COPY (select a, b from t) TO STDOUT", file)
+            found.append(path.read_bytes())
+            with open(path, "wb") as file: cursor.copy_expert("COPY (select a, b from t) TO STDOUT", file)
+            found.append(path.read_bytes())
+            cursor.execute("delete from t")
+            with path.open() as file:
+                cursor.copy_expert(f"COPY {'t'} (a, b) FROM STDIN", file)
+    """,
+    "only the run knows": """
+        import io
+        for sql, file in (("COPY t (a) FROM STDIN", io.StringIO("1\\n2\\n")), ("COPY t (a) TO STDOUT", io.StringIO()),
+                          ("COPY t (a) TO STDOUT", io.BytesIO())):
+            found.append(cursor.copy_expert(sql, file))
+            found.append(file.getvalue())
+    """,
+    "encodings": """
+        import io
+        connection.close()
+        connection = psycopg2.connect(dsn, client_encoding="latin1")
+        cursor = connection.cursor()
+        cursor.execute("create temp table t (a int primary key, b text)")
+        cursor.execute("insert into t (a, b) values (1, 'ä')")
+        for file in (io.StringIO(), io.BytesIO()):
+            cursor.copy_expert("COPY t (b) TO STDOUT", file)
+            found.append(file.getvalue())
+        text = io.StringIO()
+        cursor.copy_to(text, "t", columns=["b"])
+        found.append(text.getvalue())
+        cursor.copy_from(io.StringIO("7\\tö\\n"), "t", columns=["a", "b"])
+    """,
+    "tables": """
+        import io
+        columns, table, text, more = ("a", "b"), "t", io.StringIO("1|x\\n2|~\\n"), io.StringIO("3\\tx\\n4\\t\\\\N\\n")
+        cursor.copy_from(text, "t", sep="|", null="~", columns=("a", "b"))
+        cursor.copy_from(more, table, columns=columns)
+        cursor.copy_from(io.StringIO("5,it's\\n6,\\n"), table, ",", "", 3, columns)
+        cursor.execute('create temp table "Odd ""T" (a int, "B c" text)')
+        odd = io.StringIO("1,x\\n")
+        cursor.copy_from(odd, 'Odd "T', sep=",", columns=["a", "B c"])
+        for name in ("t", 'Odd "T'):
+            text, data = io.StringIO(), io.BytesIO()
+            cursor.copy_to(text, name, sep=",", null="it's", columns=("a",))
+            cursor.copy_to(data, name)
+            found += [text.getvalue().split(","), data.getvalue()[:4]]
+        text = io.StringIO()
+        cursor.copy_to(text, 'Odd "T', sep=",", null="it's")
+        found.append(text.getvalue())
+    """,
+    "errors": """
+        import io
+        for sql, text in (("COPY t (a) FROM STDIN", "x\\n"), ("COPY nowhere FROM STDIN", "1\\n")):
+            file = io.StringIO(text)
+            try:
+                cursor.copy_expert(sql, file)
+            except psycopg2.Error as error:
+                found.append((type(error).__name__, error.pgcode))
+            connection.rollback()
+            cursor.execute("create temp table t (a int, b text)")
+    """,
+}
+
 
 def loaded(text: str) -> Callable[[str], Any]:
     names: dict[str, Any] = {}
@@ -137,10 +223,10 @@ def program(body: str) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", [*SAME, *COPIES])
 def test_same_answers(database: Database, tmp_path: Path, name: str) -> None:
     """What the command rewrites by itself gives the same on the other driver."""
-    before = program(SAME[name])
+    before = program({**SAME, **COPIES}[name])
     after = migrated(tmp_path, before)
     assert "psycopg2" not in after
     assert loaded(after)(database.dsn()) == loaded(before)(database.dsn())

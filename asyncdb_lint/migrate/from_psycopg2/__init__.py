@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
+from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
@@ -23,6 +24,7 @@ REWRITES = (
     ErrorAttributes,
     ErrorClasses,
     BulkStatements,
+    CopyMethods,
     SqlalchemyUrls,
     ImplicitUrls,
     Docstrings,

@@ -26,9 +26,6 @@ MANUAL = {
     "xid": "",
 }
 MANUAL_CURSOR = {
-    "copy_expert": "use `with cursor.copy(sql) as copy:` and `copy.write(data)`, or iterate over it",
-    "copy_from": 'use `with cursor.copy("COPY … FROM STDIN") as copy:`',
-    "copy_to": 'use `with cursor.copy("COPY … TO STDOUT") as copy:`',
     "mogrify": "use `psycopg.ClientCursor(connection).mogrify(…)`, which gives text",
     "callproc": "execute `SELECT * FROM name(%s)`",
     "lastrowid": "use `INSERT … RETURNING`",
