@@ -12,6 +12,7 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
+from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
 from asyncdb_lint.migrate.project import migrate
 
 ENGINE = "import os\nfrom sqlalchemy import create_engine\n"
@@ -53,6 +54,43 @@ def test_for_sqlalchemy(form: str) -> None:
     assert rewritten(explicit, unsafe=True) == (explicit, [])
     # SQLAlchemy refuses this scheme, so that nothing can be lost
     assert rewritten(source.replace("postgresql", "postgres"), unsafe=False) == (explicit, ["rewritten"])
+
+
+@pytest.mark.parametrize("form", ["URL.create('{}', host='h')", "url.set(drivername='{}')"])
+def test_built_from_parts(form: str) -> None:
+    source = "from sqlalchemy import URL\n" + form
+    assert rewritten(source.format("postgresql"), unsafe=True)[0] == source.format("postgresql+psycopg")
+    assert rewritten(source.format("postgresql"), unsafe=False)[1] == ["manual"]
+    assert rewritten(source.format("mysql"), unsafe=True) == (source.format("mysql"), [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2, dialect\nPGDialect_psycopg2()",
+            "from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, dialect\nPGDialect_psycopg()",
+        ),
+        (
+            "from sqlalchemy.dialects.postgresql import psycopg2, JSONB\nx = psycopg2.dialect()",
+            "from sqlalchemy.dialects.postgresql import psycopg, JSONB\nx = psycopg.dialect()",
+        ),
+        (
+            "from sqlalchemy.dialects.postgresql import psycopg2 as pg\nx = pg.dialect()",
+            "from sqlalchemy.dialects.postgresql import psycopg as pg\nx = pg.dialect()",
+        ),
+        ("from sqlalchemy.dialects import postgresql", "from sqlalchemy.dialects import postgresql"),
+    ],
+)
+def test_dialects(before: str, after: str) -> None:
+    assert DialectImports(CodemodContext()).transform_module(cst.parse_module(before)).code == after
+
+
+def test_connect_args() -> None:
+    context = CodemodContext()
+    source = f"{ENGINE}create_engine(u, connect_args={{'sslmode': 'require', 'database': 'd'}})"
+    SqlalchemyUrls(context).transform_module(cst.parse_module(source))
+    assert [each.message for each in context.scratch[ITEMS]] == ["psycopg's connect() takes no `database`"]
 
 
 @pytest.mark.parametrize("form", FOR_OTHERS)

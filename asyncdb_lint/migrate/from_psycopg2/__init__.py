@@ -13,7 +13,7 @@ from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
-from asyncdb_lint.migrate.from_psycopg2.urls import SqlalchemyUrls
+from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
 from asyncdb_lint.migrate.project import Route
 
 REWRITES = (
@@ -26,6 +26,7 @@ REWRITES = (
     BulkStatements,
     CopyMethods,
     SqlalchemyUrls,
+    DialectImports,
     ImplicitUrls,
     Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed

@@ -19,6 +19,8 @@ SQLALCHEMY = {
     "sqlalchemy.engine.create.create_engine", "sqlalchemy.ext.asyncio.engine.create_async_engine",
     "sqlalchemy.engine.url.make_url", "sqlmodel.create_engine",
 }  # fmt: skip
+BUILDERS = {"sqlalchemy.engine.url.URL.create", "sqlalchemy.engine.url.URL"}
+WITHOUT_DRIVER = "SQLAlchemy before 2.1 takes psycopg2 for a URL without a driver"
 DRIVERS = ("psycopg2", "psycopg", "psycopg_pool", "asyncpg", "aiopg", "pg8000", "urllib", "subprocess")
 ENVIRONMENT = {"os.environ.get", "os.getenv", "os.environ.setdefault"}
 TAKING_APART = {
@@ -55,6 +57,24 @@ class ImplicitUrls(Rewrite):
                     f"write `{NEW}://` where SQLAlchemy gets it; other users of the URL know no driver",
                 )
 
+        for call in self.calls():
+            name = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+            if self.full_name(call.func) in BUILDERS or name == "set":
+                driver = self.file.argument(call, "drivername", None if name == "set" else 0)
+                if driver is not None and isinstance(driver.value, cst.SimpleString):
+                    self.explicit_name(driver.value)
+
+    def explicit_name(self, text: cst.SimpleString) -> None:
+        """The same where a URL is built from its parts: `URL.create("postgresql", …)`."""
+        old = text.raw_value
+        if old not in ("postgresql", "postgres"):
+            return
+        if not self.unsafe and old == "postgresql":
+            self.tell(text, "manual", WITHOUT_DRIVER, f"write `{NEW}`")
+            return
+        self.tell(text, "rewritten", f"a URL for SQLAlchemy names the driver: `{NEW}`")
+        self.change(text, lambda node: node.with_changes(value=node.value.replace(old, NEW)))
+
     def texts(self) -> Iterator[tuple[cst.BaseExpression, cst.SimpleString | cst.FormattedStringText]]:
         """The expressions that begin with a URL's scheme, and the literal with it."""
         for node in self.file.model.nodes.get(cst.SimpleString, ()):
@@ -77,10 +97,7 @@ class ImplicitUrls(Rewrite):
         old = next(scheme for scheme in SCHEMES if begins(text_of(text), scheme))
         if not self.unsafe and old == "postgresql://":
             self.tell(
-                text,
-                "manual",
-                "SQLAlchemy before 2.1 takes psycopg2 for a URL without a driver",
-                f"write `{NEW}://` where nobody but SQLAlchemy gets the URL",
+                text, "manual", WITHOUT_DRIVER, f"write `{NEW}://` where nobody but SQLAlchemy gets the URL"
             )
             return
         self.tell(text, "rewritten", f"a URL for SQLAlchemy names the driver: `{NEW}`")
