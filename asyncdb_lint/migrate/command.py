@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 ITEMS = "asyncdb-lint items"
 UNSAFE = "asyncdb-lint unsafe"
-"""Keys of `CodemodContext.scratch`: what was done, and whether behaviour may change."""
-WORK = "asyncdb-lint work"
+WORKS = "asyncdb-lint works"
+"""Keys of `CodemodContext.scratch`: what was done, whether behaviour may change, and all files in the works."""
 
 Outcome = Literal["rewritten", "changed behaviour", "manual"]
 
@@ -106,6 +106,11 @@ class Rewrite(CodemodCommand, abc.ABC):
     def unsafe(self) -> bool:
         """Whether rewrites that may change behaviour are wanted."""
         return bool(self.context.scratch.get(UNSAFE))
+
+    @property
+    def works(self) -> Sequence[Work]:
+        """All files in the works, this one among them."""
+        return cast("list[Work]", self.context.scratch.get(WORKS)) or [self.work]
 
     # What is there
 

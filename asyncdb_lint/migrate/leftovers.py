@@ -14,7 +14,7 @@ def leftovers(path: Path, old: str, new: str, items: Iterable[Item], driver: str
     """Places of which no rewrite has told, outside comments."""
     if driver not in new:
         return
-    text_of_it = re.compile(rf"""(['"])[^'"]*?({driver})[^'"]*\1""")
+    text_of_it = re.compile(rf"""(['"])[^'"]*?({driver}(?!\d))[^'"]*\1""")
     told = {each.location.row for each in items if each.outcome == "manual"}
     kept = set(new.splitlines())
     for row, line in enumerate(old.splitlines(), 1):

@@ -17,7 +17,7 @@ from asyncdb_lint.engine import by_project, modules_of
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
 from asyncdb_lint.migrate import dependencies, evidence
-from asyncdb_lint.migrate.command import UNSAFE, Item, Rewrite, Work
+from asyncdb_lint.migrate.command import UNSAFE, WORKS, Item, Rewrite, Work
 from asyncdb_lint.migrate.helpers import place
 from asyncdb_lint.migrate.leftovers import leftovers
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_lines, sqlalchemy_version
@@ -28,7 +28,7 @@ from asyncdb_lint.source import SourceFile, write_atomically
 from asyncdb_lint.worker import Task, Worker, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from asyncdb_lint.config import Settings
 
@@ -45,6 +45,10 @@ class Route:
     rewrites: tuple[type[Rewrite], ...]
     words: tuple[bytes, ...] = ()
     """What files say that may handle the driver's objects without naming it, in a project that uses it."""
+    everywhere: tuple[bytes, ...] = ()
+    """What files say that concern it, whether or not the driver is named anywhere."""
+    lists: Callable[..., Iterator[dependencies.Edited]] = dependencies.migrate
+    """What becomes of files that are not code; called as `dependencies.migrate` is."""
     by_evidence: bool = False
     """Whether objects that nobody declares may be known by their use (`evidence.py`)."""
 
@@ -106,7 +110,7 @@ def migrate(
     for root, members in projects.items():
         pool = of_project(found, root, members, settings, route, unsafe=unsafe) if members else False
         changed = {path: new for path, (_, new) in found.texts.items()}
-        for each in dependencies.migrate(
+        for each in route.lists(
             root, settings, paths=paths, code=members, apart=list(projects), changed=changed,
             pool=pool, unsafe=unsafe,
         ):  # fmt: skip
@@ -131,7 +135,8 @@ def of_project(
         work = Work(worker.file(name), route.driver)
         work.is_only_driver, work.has_implicit_driver = is_only, implicit
         works.append(work)
-        context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe})
+    for work in works:
+        context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe, WORKS: works})
         for rewrite in route.rewrites:
             rewrite(context, work).examine()
     for path, text in place(works):
@@ -156,7 +161,7 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     contents = contents_of(paths, {})
     index = ModuleIndex(paths, task.packages)
     screen = Screen(load(task.sqlalchemy), index, contents)
-    words = [route.driver.encode()]
+    words = [route.driver.encode(), *route.everywhere]
     if dependencies.requires(root, settings):
         words.append(b"sqlalchemy")  # its statements go through the driver too
     seeds = {name for name in paths if screen.mentions(name, words)}
