@@ -526,6 +526,7 @@ def test_conda_list(tmp_path: Path) -> None:
         ),
         (".pre-commit-config.yaml", "- id: mypy\n  additional_dependencies: [types-psycopg2]\n", [2]),
         ("docker-compose.yml", "environment:\n  URL: postgresql+psycopg2://db/app\n", [2]),
+        (".github/actions/x/action.yml", "run: |\n  apt-get install -y \\\n    python3-psycopg2 \\\n", [3]),
         ("build.sh", "apt-get install python3-psycopg2 # psycopg2\ntox -e psycopg28\n", [1]),
         ("poetry.lock", '[[package]]\nname = "psycopg2-binary"\n', [2]),
     ],
@@ -584,8 +585,8 @@ def test_alembic(old: str, new: str, unsafe: bool, tmp_path: Path) -> None:
     assert edited(tmp_path, "alembic.ini", ALEMBIC.format(old), unsafe=unsafe).new == ALEMBIC.format(new)
 
 
-def test_urls_of_a_project_without_psycopg_are_its_own(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("asyncpg\n")
+def test_projects_without_psycopg_are_left_alone(tmp_path: Path) -> None:
+    assert not edited(tmp_path, "requirements.txt", "asyncpg\nsqlalchemy<2\ndjango<4\n").items
     assert not edited(tmp_path, "alembic.ini", ALEMBIC.format("postgresql")).items
 
 

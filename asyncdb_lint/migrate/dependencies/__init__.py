@@ -38,7 +38,9 @@ LOCKED = re.compile(
     re.MULTILINE,
 )
 """How lock files begin what they have locked; extras of other packages name psycopg2 too."""
-PSYCOPG = re.compile(r"^[^#\n]*(?<![\w.+-])psycopg", re.IGNORECASE | re.MULTILINE)
+PSYCOPG = re.compile(
+    r"^[^#\n]*(?:(?<![\w.+-])psycopg|sqlalchemy\[[^\]]*postgresql)", re.IGNORECASE | re.MULTILINE
+)
 SETUPS = {"setup.py", "noxfile.py"}
 """Python files whose texts are judged here."""
 SHARED = {".github", ".gitlab", ".circleci", "docker", *FOLDERS}
@@ -68,9 +70,8 @@ def migrate(
     `code` that is migrated, not those of its other parts. Folders `apart` are projects of their own.
     `changed` are the texts of Python files that other rewrites have been at.
     """
-    plan = Plan(build, pool, unsafe)
     files = _files(root, settings, apart)
-    uses = any(_names(path, PSYCOPG) for path in files)
+    plan = Plan(build, pool, unsafe, any(_names(path, PSYCOPG) for path in files))
     named = None if paths is None else {Path(os.path.abspath(path)) for path in paths}
     above = {
         folder
@@ -82,7 +83,7 @@ def migrate(
     scripts = [path for path in code if format_of(path) is None and _starts_script(path)]
     for path in [*files, *scripts]:
         if path in scripts or named is None or named & {path, *path.parents} or _is_beside(path, above):
-            edited = _edit(path, plan, (changed or {}).get(path), uses=uses)
+            edited = _edit(path, plan, (changed or {}).get(path))
             if edited is not None and (edited.items or edited.problem or edited.new != edited.old):
                 yield edited
 
@@ -102,15 +103,15 @@ def _starts_script(path: Path) -> bool:
 def _names(path: Path, driver: re.Pattern[str]) -> bool:
     """Whether a list or lock names a driver other than in a comment."""
     kind = format_of(path)
-    if kind == "lock":
-        driver = LOCKED if driver is DRIVER else driver
-    elif kind not in LISTS:
+    if kind not in LISTS and kind != "lock":
         return False
+    if kind == "lock":
+        driver = LOCKED
     try:
         data = path.read_bytes()
     except OSError:
         return False
-    return b"psycopg" in data.lower() and driver.search(data.decode(errors="replace")) is not None
+    return driver.search(data.decode(errors="replace")) is not None
 
 
 def _files(root: Path, settings: Settings, apart: Sequence[Path]) -> list[Path]:
@@ -135,7 +136,7 @@ def _is_beside(path: Path, folders: set[Path]) -> bool:
     )
 
 
-def _edit(path: Path, plan: Plan, text: str | None, *, uses: bool) -> Edited | None:
+def _edit(path: Path, plan: Plan, text: str | None) -> Edited | None:
     kind = format_of(path) or "script"
     try:
         data = path.read_bytes()
@@ -159,7 +160,7 @@ def _edit(path: Path, plan: Plan, text: str | None, *, uses: bool) -> Edited | N
         said = _PLACE.search(str(error))
         at = f":{said[1]}:{said[2]}" if said else ""
         return Edited(path, "", "", data, problem=f"{path}{at}: {_PLACE.sub('', str(error))}")
-    if path.suffix == ".ini" and uses:
+    if path.suffix == ".ini" and plan.concerns:
         urls.alembic(draft)
     new = draft.result
     return Edited(path, source.text, new, source.encode(new), draft.items)

@@ -18,13 +18,17 @@ PACKAGE = re.compile(
 INSTALL = re.compile(r"\b(?:pip3?|uv)\b[^;&|]*\b(?:install|add)\b[^;&|]*\Z")
 INSTALLING = re.compile(r"install|\bpip|\badd\b|dependencies|packages", re.IGNORECASE)
 PROSE = re.compile(r"\s*-?\s*(?:name|description)\s*:|\s*(?:#|//)")
+SERVICES = {".github", ".gitlab", ".circleci", ".buildkite", ".devcontainer"}
+"""Folders in which files say what is installed where the project is built."""
 SHELL = re.compile(r"(?:Dockerfile|Containerfile).*|.*\.(?:dockerfile|sh|bash)$", re.IGNORECASE)
 
 
 def migrate(draft: Draft) -> None:
     """Every name of one of psycopg2's packages, in scripts, images, workflows and hooks."""
     is_shell = SHELL.match(draft.path.name) is not None
-    speaks_of_packages = is_shell or any(part.startswith(".") for part in draft.path.parts[-3:])
+    speaks_of_packages = (
+        is_shell or draft.path.name.startswith(".") or not SERVICES.isdisjoint(draft.path.parts)
+    )
     command = ""
     for offset, row in draft.rows():
         if PROSE.match(row):

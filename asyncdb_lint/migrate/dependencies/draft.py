@@ -21,11 +21,15 @@ Build = Literal["c", "binary", ""]
 
 
 class Plan(NamedTuple):
-    """What is wanted: how psycopg is built where psycopg2 was, whether with the pool, and how far to go."""
+    """What is wanted: how psycopg is built where psycopg2 was, whether with the pool, and how far to go.
+
+    `concerns` says whether the project requires psycopg at all, of whatever version.
+    """
 
     build: Build = "c"
     pool: bool = False
     unsafe: bool = False
+    concerns: bool = True
 
     def extras(self, *, binary: bool) -> list[str]:
         """The extras of psycopg in the place of psycopg2-binary or psycopg2."""

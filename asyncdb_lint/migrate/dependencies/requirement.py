@@ -145,9 +145,9 @@ def advise(draft: Draft, offset: int, name: str) -> None:
 
 def outdated(draft: Draft, offset: int, name: str) -> None:
     """A package in versions that do not work with psycopg 3."""
-    draft.tell(
-        offset, "manual", f"this {name} does not work with psycopg 3", f"require {name}>={NEEDED[name]}"
-    )
+    if draft.plan.concerns:
+        message = f"this {name} does not work with psycopg 3"
+        draft.tell(offset, "manual", message, f"require {name}>={NEEDED[name]}")
 
 
 def swap_extras(draft: Draft, start: int, text: str, name: str) -> None:
