@@ -14,6 +14,7 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.engine import by_project, modules_of
+from asyncdb_lint.errors import UsageProblem
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
 from asyncdb_lint.migrate import dependencies, evidence
@@ -94,8 +95,8 @@ class Migration:
         for path, data in sorted(self.bytes.items()):
             try:
                 write_atomically(path, data)
-            except OSError as error:
-                self.problems.append(f"{path}: cannot be written: {error.strerror or error}")
+            except UsageProblem as problem:
+                self.problems.append(str(problem))
 
 
 def migrate(
