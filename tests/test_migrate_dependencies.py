@@ -549,12 +549,16 @@ def test_named_only(name: str, text: str, rows: list[int], tmp_path: Path) -> No
         ("RUN uv pip install psycopg2~=2.9;", 'RUN uv pip install "psycopg[c]>=3.2";'),
         ("RUN sh -c 'pip install psycopg2'", "RUN sh -c 'pip install psycopg2'"),
         ("RUN pip install psycopg2<3 $psycopg2", "RUN pip install psycopg2<3 $psycopg2"),
+        ("RUN pip install --no-binary psycopg2 x", "RUN pip install --no-binary psycopg2 x"),
         ("RUN pip install x && ls psycopg2", "RUN pip install x && ls psycopg2"),
     ],
 )
 def test_commands(old: str, new: str, tmp_path: Path) -> None:
-    assert edited(tmp_path, "Dockerfile", old).new == new
-    assert edited(tmp_path, "Dockerfile", new).new == new
+    found = edited(tmp_path, "Dockerfile", old)
+    assert found.new == old
+    assert {each.outcome for each in found.items} == {"manual"}
+    assert edited(tmp_path, "Dockerfile", old, unsafe=True).new == new
+    assert edited(tmp_path, "Dockerfile", new, unsafe=True).new == new
 
 
 def test_names_in_data_are_no_packages(tmp_path: Path) -> None:
@@ -593,6 +597,8 @@ def test_projects_without_psycopg_are_left_alone(tmp_path: Path) -> None:
 def test_urls_in_settings(tmp_path: Path) -> None:
     text = "URL=postgresql+psycopg2://u@h/d\n"
     assert edited(tmp_path, ".env.example", text).new == text.replace("psycopg2", "psycopg")
+    foreign = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=postgresql+psycopg2://u@h/d\n"
+    assert not edited(tmp_path, ".env.example", foreign, unsafe=True).items
     compose = tmp_path / "other"
     found = edited(compose, "compose.yaml", f"x: {text}", unsafe=True)
     assert found.new == f"x: {text}".replace("psycopg2", "psycopg")

@@ -1,4 +1,7 @@
-"""Commands that install psycopg2: rewritten where the shell reads them as they stand, else a person's."""
+"""Commands that install psycopg2: a person's, for what they build may hold other programs that need it.
+
+With unsafe fixes those are rewritten that the shell reads as they stand.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ def migrate(draft: Draft) -> None:
             if not (speaks_of_packages or INSTALLING.search(row)):
                 continue
             before = command + row[: match.start()]
-            quote = _quoting(before, row[match.end() :]) if is_shell and INSTALL.search(before) else None
+            is_plain = is_shell and draft.plan.unsafe and INSTALL.search(before)
+            quote = _quoting(before, row[match.end() :]) if is_plain else None
             if quote is None or match["system"] or match["stubs"] or match["binary"] == "cffi":
                 draft.tell(start, "manual", f"`{match[0]}` is named here", _advice(match, draft))
                 continue
@@ -50,6 +54,8 @@ def migrate(draft: Draft) -> None:
 
 def _quoting(before: str, after: str) -> str | None:
     """The quotes that a word needs in a shell, given what stands around it; None where that is not clear."""
+    if before.rstrip().endswith(("--no-binary", "--only-binary")):
+        return None
     is_open = before.count('"') % 2 or before.count("'") % 2
     if not is_open:
         is_word = before[-1:].isspace() and (not after or after[0].isspace() or after[0] in ";&\\")

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asyncdb_lint.migrate.dependencies.draft import Draft
 
+NEW = "postgresql+psycopg"
 URL = re.compile(r"postgres(?:ql)?\+psycopg2(?![\w-])")
+FOREIGN = re.compile(r"airflow|mlflow|superset", re.IGNORECASE)
+"""Programs that projects run beside their own, and that bring psycopg2: their URLs stay."""
 ALEMBIC = re.compile(
     r"^[ \t]*[\w.]*sqlalchemy\.url[ \t]*=[ \t]*(?P<scheme>postgres(?:ql)?)(?=://)", re.MULTILINE
 )
@@ -16,20 +19,19 @@ ALEMBIC = re.compile(
 
 def migrate(draft: Draft, *, own: bool) -> None:
     """`postgresql+psycopg2://`; in files that are not the project's `own`, other programs may read it."""
+    if FOREIGN.search(draft.path.name):
+        return
     for offset, row in draft.rows():
-        if row.lstrip().startswith(("#", ";")):
+        if row.lstrip().startswith(("#", ";")) or FOREIGN.search(row):
             continue
         for match in URL.finditer(row):
             place = offset + match.start()
             if own or draft.plan.unsafe:
-                draft.replace(place, offset + match.end(), "postgresql+psycopg")
-                draft.tell(place, "rewritten", "the driver `postgresql+psycopg2` is `postgresql+psycopg`")
+                draft.replace(place, offset + match.end(), NEW)
+                draft.tell(place, "rewritten", f"the driver `{match[0]}` is `{NEW}`")
             else:
                 draft.tell(
-                    place,
-                    "manual",
-                    "a URL names psycopg2",
-                    "write `postgresql+psycopg://` if this project reads it",
+                    place, "manual", "a URL names psycopg2", f"write `{NEW}` if only this project reads it"
                 )
 
 
@@ -38,12 +40,12 @@ def alembic(draft: Draft) -> None:
     for match in ALEMBIC.finditer(draft.text):
         start, end = match.span("scheme")
         if match["scheme"] == "postgres" or draft.plan.unsafe:
-            draft.replace(start, end, "postgresql+psycopg")
-            draft.tell(start, "rewritten", f"`{match['scheme']}://` is `postgresql+psycopg://`")
+            draft.replace(start, end, NEW)
+            draft.tell(start, "rewritten", f"`{match['scheme']}://` is `{NEW}://`")
         else:
             draft.tell(
                 start,
                 "manual",
                 "SQLAlchemy before 2.1 takes psycopg2 for `postgresql://`",
-                "write `postgresql+psycopg://`",
+                f"write `{NEW}://`",
             )
