@@ -317,6 +317,89 @@ def test_sync_engines_keep_their_driver() -> None:
     assert [each.outcome for each in items] == ["manual"]
 
 
+# Errors
+
+HANDLER = """
+    try:
+        work()
+    except IntegrityError as error:
+        {}
+"""
+
+
+def handled(command: type[Rewrite], head: str, line: str) -> tuple[str, list[str]]:
+    """What becomes of a line in a handler, and the outcomes."""
+    source = f"{head}from sqlalchemy.exc import IntegrityError\n{textwrap.dedent(HANDLER.format(line))}"
+    new, items = rewrite(command, source)
+    return new.splitlines()[-1].strip(), [each.outcome for each in items]
+
+
+@pytest.mark.parametrize(
+    ("head", "before", "after"),
+    [
+        ("", "error.orig.pgcode", "error.orig.sqlstate"),
+        ("", "getattr(error.orig, 'pgcode', None)", "getattr(error.orig, 'sqlstate', None)"),
+        ("", "getattr(error.orig, '__cause__', None)", "error.orig"),
+        ("", "error.orig.__cause__.sqlstate", "error.orig.sqlstate"),
+        ("", "error.orig.__cause__.constraint_name", "error.orig.diag.constraint_name"),
+        ("", "error.orig.__cause__.detail", "error.orig.diag.message_detail"),
+        (
+            "import asyncpg\n",
+            "isinstance(error.orig.__cause__, asyncpg.UniqueViolationError)",
+            "isinstance(error.orig, psycopg.errors.UniqueViolation)",
+        ),
+        (
+            "import asyncpg\n",
+            "isinstance(error.orig.__cause__, (asyncpg.SerializationError, asyncpg.IntegrityConstraintViolationError))",
+            "isinstance(error.orig, (psycopg.errors.SerializationFailure, psycopg.IntegrityError))",
+        ),
+        ("", "error.pgcode", "error.pgcode"),
+    ],
+)
+def test_errors_to_psycopg(head: str, before: str, after: str) -> None:
+    assert handled(asyncpg_to_psycopg.Errors, head, before)[0] == after
+
+
+@pytest.mark.parametrize(
+    ("head", "before", "after"),
+    [
+        ("", "error.orig.sqlstate", "error.orig.sqlstate"),
+        ("", "error.orig.diag.constraint_name", "error.orig.__cause__.constraint_name"),
+        ("", "error.orig.diag.source_line", "error.orig.diag.source_line"),
+        (
+            "from psycopg import errors\n",
+            "isinstance(error.orig, errors.UniqueViolation)",
+            "isinstance(error.orig.__cause__, UniqueViolationError)",
+        ),
+    ],
+)
+def test_errors_to_asyncpg(head: str, before: str, after: str) -> None:
+    assert handled(psycopg_to_asyncpg.Errors, head, before)[0] == after
+
+
+PLAIN = """
+import asyncpg
+
+
+async def work(dsn):
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchrow("select $1", 1)
+    except asyncpg.UniqueViolationError:
+        await connection.close()
+    thing.fetchrow()
+"""
+
+
+def test_plain_code_is_reported() -> None:
+    new, items = rewrite(asyncpg_to_psycopg.Plain, PLAIN)
+    assert new == PLAIN
+    assert [(each.location.row, each.outcome) for each in items] == [
+        (6, "manual"), (9, "manual"), (8, "manual"), (10, "manual"),
+    ]  # fmt: skip
+    assert all(each.advice for each in items)
+
+
 # Whole projects
 
 PROJECT = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from asyncdb_lint.migrate.between_drivers.direction import PSYCOPG2_TO_ASYNCPG
 from asyncdb_lint.migrate.between_drivers.engines import EnginesOfDriver
+from asyncdb_lint.migrate.between_drivers.errors import ErrorsOfDriver
+from asyncdb_lint.migrate.between_drivers.plain import PlainUses
 
 
 class Engines(EnginesOfDriver):
@@ -11,4 +13,14 @@ class Engines(EnginesOfDriver):
     DRIVER = "psycopg2"
 
 
-REWRITES = (Engines,)
+class Errors(ErrorsOfDriver):
+    DIRECTION = PSYCOPG2_TO_ASYNCPG
+    DRIVER = "psycopg2"
+
+
+class Plain(PlainUses):
+    DIRECTION = PSYCOPG2_TO_ASYNCPG
+    DRIVER = "psycopg2"
+
+
+REWRITES = (Engines, Errors, Plain)
