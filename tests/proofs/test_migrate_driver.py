@@ -47,7 +47,7 @@ OF_ASYNCPG = [
     ('{"ssl": None, "timeout": 0.9}', ONE, False),
     ('{"timeout": 7.5, "loop": None}', ONE, False),
     ('{"database": "postgres", "target_session_attrs": "any", "passfile": "/nowhere"}', ONE, False),
-    ('{"direct_tls": False, "connection_class": None}', ONE, False),
+    ('{"direct_tls": False, "krbsrvname": "postgres"}', ONE, False),
     ('{"server_settings": {"application_name": "shop"}}', SHOWN, False),
     (
         '{"server_settings": {"application_name": "a shop", "search_path": "a, b", "jit": "off"}}',
@@ -55,21 +55,30 @@ OF_ASYNCPG = [
         False,
     ),
     (
-        '{"server_settings": {"search_path": ", ".join(["public", "a b\\\\c"]).replace(" b", "\\t")}}',
-        SHOWN,
+        '{"server_settings": {"shop.name": "a b\\\\c\\t" + str(1)}}',
+        "select current_setting('shop.name')",
+        False,
+    ),
+    (
+        '{"server_settings": dict([("shop.name", "a b")]), "command_timeout": 5}',
+        "select current_setting('shop.name')",
         False,
     ),
     ('{"statement_cache_size": 0, "prepared_statement_cache_size": 0}', ONE, False),
     ('{"prepared_statement_cache_size": 0}', ONE, False),
     ('{"prepared_statement_cache_size": 50, "max_cached_statement_lifetime": 0}', ONE, False),
-    ('{"prepared_statement_name_func": lambda: "x", "max_cacheable_statement_size": 0}', ONE, False),
+    (
+        '{"prepared_statement_name_func": iter("abcdefghijklmnop").__next__, "max_cacheable_statement_size": 0}',
+        ONE,
+        False,
+    ),
     ('{"statement_cache_size": int("0")}', ONE, False),
 ]
 OF_PSYCOPG = [
     ('{"sslmode": "prefer", "connect_timeout": 5}', ONE, False),
     ('{"sslmode": "disable", "connect_timeout": "5"}', ONE, False),
     ('{"connect_timeout": 0, "dbname": "postgres"}', ONE, False),
-    ('{"application_name": "a shop", "options": "-c search_path=a,\\\\\\\\ b --jit=off"}', SHOWN, False),
+    ('{"application_name": "a shop", "options": "-c search_path=a,\\\\ b --jit=off"}', SHOWN, False),
     ('{"options": "-cstatement_timeout=5000"}', TIMEOUT, False),
     ('{"prepare_threshold": None}', ONE, False),
     ('{"prepare_threshold": 2, "client_encoding": "utf8", "autocommit": False}', ONE, False),
