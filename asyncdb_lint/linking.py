@@ -29,6 +29,7 @@ class Linking:
         *,
         inventory: bool = False,
         with_tests: bool = False,
+        driver: str = "",
     ) -> None:
         self.crew, self.screen, self.project = crew, screen, project
         self.inventory = inventory
@@ -39,7 +40,8 @@ class Linking:
         self.done: set[str] = set()
         self.summaries: dict[str, ModuleSummary] = {}
         self.graph = CallGraph(project)
-        self.carriers = Carriers(project)
+        self.carriers = Carriers(project, driver)
+        """Whose objects are followed: one driver's in a migration, else those of all."""
         self.carried: dict[str, frozenset[str]] = {}
         self.traces: dict[str, ModuleTrace] = {}
         self.waiting: set[str] = set()
@@ -119,7 +121,9 @@ class Linking:
 
     def who_names(self, batch: set[str]) -> set[str]:
         """The unparsed modules that can name what parsed ones have come to carry."""
-        waiting = self.graph.waiting()
+        waiting = (
+            self.graph.waiting() if not self.carriers.driver else set()
+        )  # who waits is of no interest then
         news = {name.partition(":")[0] for name in waiting - self.waiting}
         self.waiting = waiting
         self.carriers.classes.clear()

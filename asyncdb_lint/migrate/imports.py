@@ -174,6 +174,8 @@ class Imports:
         """Imports that no statement of the driver's calls for, and definitions of helpers."""
         wanted = dict(self.beside.get(None, {}))
         helpers = [each for each in self.definitions if not self.defines(each)]
+        if not wanted and not helpers:
+            return
         present = self.model.module.code.splitlines()
         texts = [text for text in texts_of(wanted) if text not in emitted]
         texts += [text for helper in helpers for text in helper.imports]

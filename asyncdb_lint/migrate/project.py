@@ -144,7 +144,7 @@ def of_project(
         found.texts[path] = ("", text)
         found.bytes[path] = text.encode()
     for work in works:
-        settle(found, work, route)
+        settle(found, work, worker.contents[work.file.model.name].decode(), route)
     return any(
         b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
     )
@@ -171,7 +171,9 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     if seeds:
         seeds |= {name for name in paths if screen.mentions(name, route.words)}
     worker = Worker(task)
-    linking = Linking(worker, screen, Project(load(task.sqlalchemy), index), with_tests=True)
+    linking = Linking(
+        worker, screen, Project(load(task.sqlalchemy), index), with_tests=True, driver=route.driver
+    )
     collections.deque(linking.rounds(seeds), maxlen=0)
     if route.by_evidence:
         suspect(worker, linking)
@@ -209,18 +211,27 @@ def suspect(worker: Worker, linking: Linking) -> None:
         news = linking.affected(news)
 
 
-def settle(found: Migration, work: Work, route: Route) -> None:
+def settle(found: Migration, work: Work, old: str, route: Route) -> None:
     """The new text of a file, if it has one, and what was done to it."""
-    tree, path = work.file.model.module, Path(work.file.model.path)
-    old, new = tree.code, work.result().code
+    path, changed = Path(work.file.model.path), work.result()
+    new = old if changed is work.file.model.module else changed.code
     if new != old:
-        cst.parse_module(new)  # a rewrite that writes nonsense must not reach the file
         source = SourceFile.read(path)
-        if not source.round_trips:
-            found.problems.append(f"{path}: cannot be written as it is")
+        problem = "cannot be written as it is" if not source.round_trips else unsound(new)
+        if problem:
+            found.problems.append(f"{path}: {problem}")
             return
         found.texts[path] = (old, new)
         found.bytes[path] = source.encode(new)
     found.items += work.items
     if path.name not in dependencies.SETUPS:
         found.items += leftovers(path, old, new, work.items, route.driver)
+
+
+def unsound(text: str) -> str:
+    """What is wrong with a new text: a rewrite that writes nonsense must not reach the file."""
+    try:
+        cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        return f"is left as it is: what would be written is no Python ({error.message}); please report it"
+    return ""

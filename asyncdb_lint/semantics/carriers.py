@@ -28,8 +28,10 @@ class Carriers:
     `reaching` are the functions that wait for a database, or would make others do so.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, driver: str = "") -> None:
         self.project = project
+        self.driver = driver
+        """The only library whose objects are asked for; all where it is empty."""
         self.reaching: Collection[str] = ()
         self.classes: dict[str, bool] = {}
         self.asking: set[Function] = set()
@@ -106,6 +108,8 @@ class Carriers:
             return True
         if name in self.project.knowledge.classes:
             # A model base carries its metadata; the models below it are everywhere and carry nothing more.
+            if not name.startswith(f"{self.driver}." * bool(self.driver)):
+                return False
             role = self.project.knowledge.classes[name].role
             return role in CARRYING_ROLES and (role != "model_base" or distance <= 1)
         found = self.project.class_(name)

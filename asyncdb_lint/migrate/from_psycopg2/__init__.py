@@ -34,6 +34,14 @@ REWRITES = (
 ROUTE = Route(
     "psycopg2",
     REWRITES,
-    words=(b".execute", b"cursor", b"mogrify", b"copy_", b"pgcode", b"getconn", b"postgres"),
+    words=(
+        b".execute(",
+        b".cursor(",
+        b"cursor_factory",
+        b"mogrify(",
+        b"copy_expert(",
+        b"pgcode",
+        b"getconn(",
+    ),
     by_evidence=True,
 )
