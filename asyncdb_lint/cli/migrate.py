@@ -45,15 +45,19 @@ def shared(function: Callable[..., int]) -> Callable[..., int]:
 
 
 @command.command("psycopg2", context_settings=HELP)
+@click.option(
+    "--async", "asynchronous", is_flag=True,
+    help="Go on to AsyncConnection where all who reach a connection are coroutine functions, or can be.",
+)  # fmt: skip
 @shared
-def psycopg2(**given: Any) -> int:
+def psycopg2(*, asynchronous: bool, **given: Any) -> int:
     """Move the code under PATHS (by default the current folder) from psycopg2 to psycopg 3.
 
     Shows a diff. Exit status: 0 nothing is left to do by hand, 1 something is, 2 wrong use or unreadable files.
     """
-    from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+    from asyncdb_lint.migrate.from_psycopg2 import ASYNC_ROUTE, ROUTE
 
-    return run(ROUTE, **given)
+    return run(ASYNC_ROUTE if asynchronous else ROUTE, **given)
 
 
 @command.command("driver", context_settings=HELP)

@@ -18,33 +18,47 @@ class Changes:
 
     def __init__(self) -> None:
         self.noted: dict[cst.CSTNode, list[How]] = collections.defaultdict(list)
+        self.last: dict[cst.CSTNode, list[How]] = collections.defaultdict(list)
 
-    def note(self, node: cst.CSTNode, how: How) -> None:
-        """Change a node; several changes of one node are made one after another."""
-        self.noted[node].append(how)
+    def note(self, node: cst.CSTNode, how: How, *, last: bool = False) -> None:
+        """Change a node; several changes of one node are made one after another.
+
+        One that is made last gets each of the nodes that the others have put in the place of the original.
+        """
+        (self.last if last else self.noted)[node].append(how)
 
     def apply(self, tree: cst.Module) -> cst.Module:
         """The changed tree; the same one where nothing is to be changed."""
-        if not self.noted:
+        if not self.noted and not self.last:
             return tree
-        changed = tree.visit(_Applying(self.noted))
+        changed = tree.visit(_Applying(self.noted, self.last))
         assert isinstance(changed, cst.Module)
         return changed
 
 
 class _Applying(cst.CSTTransformer):
-    def __init__(self, noted: dict[cst.CSTNode, list[How]]) -> None:
+    def __init__(self, noted: dict[cst.CSTNode, list[How]], last: dict[cst.CSTNode, list[How]]) -> None:
         super().__init__()
-        self.noted = noted
+        self.noted, self.last = noted, last
 
     def on_leave(self, original_node: cst.CSTNodeT, updated_node: Any) -> Any:
         result = updated_node
         for how in self.noted.get(original_node, ()):
             result = how(result)
             if not isinstance(result, cst.CSTNode):
-                return result
+                return self.made_last(original_node, result)
+        result = self.made_last(original_node, result)
         if isinstance(original_node, cst.SimpleStatementLine) and original_node.body and not result.body:
             return cst.RemoveFromParent()
         if isinstance(original_node, cst.IndentedBlock) and original_node.body and not result.body:
             return result.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
+        return result
+
+    def made_last(self, original_node: cst.CSTNode, result: Any) -> Any:
+        """What the changes that come last make of a node, or of each that has taken its place."""
+        for how in self.last.get(original_node, ()):
+            if isinstance(result, cst.FlattenSentinel):
+                result = cst.FlattenSentinel([how(each) for each in result])
+            elif isinstance(result, cst.CSTNode):
+                result = how(result)
         return result

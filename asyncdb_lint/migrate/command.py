@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from asyncdb_lint.migrate.changes import How
     from asyncdb_lint.migrate.helpers import Helper
+    from asyncdb_lint.migrate.to_async.plan import Plan
 
 ITEMS = "asyncdb-lint items"
 UNSAFE = "asyncdb-lint unsafe"
@@ -67,6 +68,8 @@ class Work:
         """Whether SQLAlchemy may take the driver for URLs that name none."""
         self.helpers: dict[str, Helper] = {}
         """The helpers that the new text calls, by the name it calls them by."""
+        self.plan: Plan | None = None
+        """What becomes asynchronous, if anything may."""
 
     def result(self) -> cst.Module:
         """The tree with all changes made; the same tree if there are none."""
@@ -150,6 +153,10 @@ class Rewrite(CodemodCommand, abc.ABC):
         kind = self.file.kind(node)
         return kind.name if isinstance(kind, (Function, Class, Module)) else ""
 
+    def is_asynchronous(self, node: cst.CSTNode) -> bool:
+        """Whether connections and cursors become asynchronous where a node stands."""
+        return self.work.plan is not None and self.work.plan.covers(self.file, node)
+
     # What is to be done
 
     def change(self, node: cst.CSTNode, how: How) -> None:
@@ -171,11 +178,16 @@ class Rewrite(CodemodCommand, abc.ABC):
         """How the new text says `module.name` where `node` stands; what has to be imported for that is."""
         return self.work.imports.name(node, module, name)
 
-    def helper(self, helper: Helper, name: str = "") -> str:
+    def helper(self, helper: Helper, name: str = "", at: cst.CSTNode | None = None) -> str:
         """The name by which the new text calls a helper, which is defined once for those who call it.
 
-        A name that an import of the driver binds can be kept for it: others may know it by that.
+        A name that an import of the driver binds can be kept for it: others may know it by that. `at` is the place
+        of the call: where connections become asynchronous, the helper's asynchronous twin is called.
         """
+        if at is not None and self.is_asynchronous(at):
+            from asyncdb_lint.migrate.to_async.twins import twin
+
+            helper, name = twin(helper), ""
         name = name or helper.name
         while self.work.imports.is_taken(name) and not self.work.imports.defines(helper):
             name = f"_{name}"

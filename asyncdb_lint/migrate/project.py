@@ -29,9 +29,10 @@ from asyncdb_lint.source import SourceFile, write_atomically
 from asyncdb_lint.worker import Task, Worker, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from asyncdb_lint.config import Settings
+    from asyncdb_lint.migrate.to_async.plan import Plan
 
 
 IMPLICIT = (b"postgresql://", b"postgres://")
@@ -52,6 +53,8 @@ class Route:
     """What becomes of files that are not code; called as `dependencies.migrate` is."""
     by_evidence: bool = False
     """Whether objects that nobody declares may be known by their use (`evidence.py`)."""
+    asynchronous: bool = False
+    """Whether what can be awaited becomes asynchronous (`to_async/`)."""
 
 
 @dataclasses.dataclass
@@ -128,6 +131,7 @@ def of_project(
     found.problems += problems
     given = {path.as_posix() for path in files}
     works: list[Work] = []
+    plan = planned(worker, given, unsafe=unsafe) if route.asynchronous else None
     is_only = evidence.is_decisive(name for model in worker.models.values() for name in model.summary.imports)
     implicit = has_implicit_driver(root, settings, worker.contents.values())
     for name in sorted(worker.models):
@@ -135,6 +139,7 @@ def of_project(
             continue
         work = Work(worker.file(name), route.driver)
         work.is_only_driver, work.has_implicit_driver = is_only, implicit
+        work.plan = plan
         works.append(work)
     for work in works:
         context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe, WORKS: works})
@@ -148,6 +153,14 @@ def of_project(
     return any(
         b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
     )
+
+
+def planned(worker: Worker, given: Collection[str], *, unsafe: bool) -> Plan:
+    """What becomes asynchronous in a project."""
+    from asyncdb_lint.migrate.to_async.plan import decide
+
+    changeable = {name for name in worker.models if worker.task.paths[name] in given}
+    return decide([worker.file(name) for name in sorted(worker.models)], changeable, unsafe=unsafe)
 
 
 def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) -> tuple[Worker, list[str]]:

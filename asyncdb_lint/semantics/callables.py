@@ -312,7 +312,9 @@ def parameter(project: Project, module: str, qualname: str, name: str) -> Kind:
     if session is not None:
         return session
     if position == 0 and summary.owner is not None and each.annotation is None:
-        return receiver(project, module, summary)
+        own = receiver(project, module, summary)
+        if own != UNKNOWN:  # a static method has none
+            return own
     if each.default is not None:
         injected = dependency(project, module, each.default)
         if injected is not None and not isinstance(injected, Unknown):

@@ -59,6 +59,7 @@ LOOP_CALLBACKS = {
     "asyncio.Future.add_done_callback": 0,
 }
 PARTIAL = Function("functools.partial")
+STATIC = ex.Ref("builtins.staticmethod")
 SETUP = ("__init__", "__new__", "__post_init__")
 ERRORS = ("psycopg2.", "sqlalchemy.exc.")
 """What errors are called that a migration follows."""
@@ -462,6 +463,7 @@ class Tracing:
 
 def slots(summary: FunctionSummary, args: Iterable[cst.Arg], bound: bool) -> Iterator[tuple[str, cst.Arg]]:
     """Which parameter each argument of a call fills; nothing can be told behind a star."""
+    bound = bound and STATIC not in summary.decorators
     positional = iter([each.name for each in summary.parameters if each.positional and not each.star][bound:])
     named = {each.name for each in summary.parameters if not each.star}
     for arg in args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
@@ -15,6 +17,7 @@ from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
 from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
 from asyncdb_lint.migrate.project import Route
+from asyncdb_lint.migrate.to_async.rewriting import ToAsync
 
 REWRITES = (
     ReportStatements,
@@ -45,3 +48,5 @@ ROUTE = Route(
     ),
     by_evidence=True,
 )
+ASYNC_ROUTE = dataclasses.replace(ROUTE, rewrites=(*REWRITES[:-1], ToAsync, REWRITES[-1]), asynchronous=True)
+"""The same, to asynchronous connections where everybody who reaches them can wait for them."""

@@ -91,7 +91,7 @@ class BulkStatements(Rewrite):
         is_call = isinstance(call, cst.Call) and call.func is node
         if full.endswith("_batch") and is_call and isinstance(call, cst.Call) and self.to_executemany(call):
             return {name.value}
-        new = self.defined(full)
+        new = self.defined(full, node)
         self.tell(node, "rewritten", f"`{full}` is `{new}`, a function of the project's own")
         if not isinstance(node, cst.Name) or node.value != new:
             self.change(node, lambda _: cst.Name(new))
@@ -106,13 +106,13 @@ class BulkStatements(Rewrite):
         if Path(self.file.model.path).stem == "__init__" or any(own in values for values in known):
             self.defined(bound.full)
 
-    def defined(self, full: str) -> str:
+    def defined(self, full: str, use: cst.CSTNode | None = None) -> str:
         """The name of a helper in this file: the one that it is imported by, as others may know it by that."""
         names = [each.name for each in self.bound.values() if each.full == full]
         for each in self.bound.values():
             if each.full == full:
                 self.claim(each.alias)
-        return self.helper(HELPERS[full], names[0] if names else "")
+        return self.helper(HELPERS[full], names[0] if names else "", at=use)
 
     # execute_batch
 

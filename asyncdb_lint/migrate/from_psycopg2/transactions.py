@@ -23,7 +23,7 @@ COMMITTING = Helper(
     '''
 @contextlib.contextmanager
 def committing(connection: Any) -> Iterator[Any]:
-    """Commit or roll back at the end, and leave the connection open: what `with connection:` did in psycopg2."""
+    """Commit or roll back at the end, and leave the connection open: what `with connection:` did before psycopg 3."""
     autocommit = connection.autocommit
     if autocommit:  # the block is one transaction all the same
         connection.autocommit = False
@@ -58,7 +58,7 @@ class ConnectionBlocks(Rewrite):
             if isinstance(call.func, cst.Attribute) and call.func.attr.value == "enter_context" and call.args:
                 given = call.args[0].value
                 if self.is_object(given, "connection") and not self.has_own_exit(given):
-                    self.wrap(given)
+                    self.wrap(call.args[0], given)
 
     def judge(self, block: cst.With, item: cst.WithItem) -> None:
         """One item of a `with`."""
@@ -89,12 +89,18 @@ class ConnectionBlocks(Rewrite):
             )
             self.change(given, lambda updated: cst.Call(cst.Attribute(updated, cst.Name("transaction"))))
         else:
-            self.wrap(given)
+            self.wrap(item, given)
 
-    def wrap(self, given: cst.BaseExpression) -> None:
-        helper = self.helper(COMMITTING)
+    def wrap(self, holder: cst.WithItem | cst.Arg, given: cst.BaseExpression) -> None:
+        helper = self.helper(COMMITTING, at=given)
         self.tell(given, "rewritten", f"`{helper}()` ends the transaction and leaves the connection open")
-        self.change(given, lambda updated: cst.Call(cst.Name(helper), [cst.Arg(updated)]))
+        field = "item" if isinstance(holder, cst.WithItem) else "value"
+
+        def wrapped(updated: cst.WithItem | cst.Arg) -> cst.WithItem | cst.Arg:
+            own = cst.Call(cst.Name(helper), [cst.Arg(getattr(updated, field))])
+            return updated.with_changes(**{field: own})
+
+        self.change(holder, wrapped)
 
     def is_from_pool(self, node: cst.BaseExpression) -> bool:
         """Whether a pool lends the connection: that is another matter."""

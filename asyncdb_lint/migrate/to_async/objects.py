@@ -1,0 +1,347 @@
+"""Uses of psycopg2's connections and cursors in a file: each is followed to where it is known, or stands in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.to_async import forms
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import Class, Function, Instance, Manager, Module, Sequence
+from asyncdb_lint.semantics.tracing import is_bound, slots
+from asyncdb_lint.semantics.usage import fate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts
+    from asyncdb_lint.semantics.kinds import Kind
+
+UNKNOWN = "nobody knows what becomes of it"
+
+
+class Objects:
+    """Enters into a file's facts what is done with objects of psycopg2's."""
+
+    def __init__(self, facts: FileFacts) -> None:
+        self.facts, self.file = facts, facts.file
+        self.model, self.project = facts.file.model, facts.file.project
+
+    def gather(self) -> None:
+        """Look at all expressions of the file."""
+        for call in self.model.nodes.get(cst.Call, ()):
+            assert isinstance(call, cst.Call)
+            self.note_library_call(call)
+        for node, _ in list(self.model.exprs.items()):
+            if isinstance(node, cst.BaseExpression) and node in self.model.parents:
+                self.note(node)
+        for target, binding in self.model.targets.items():
+            if binding.scope.what == "module" and forms.role_of(
+                self.project, self.file.kind_of(binding.expr)
+            ):
+                self.facts.around(target).shares.add(f"{self.model.name}.{binding.name}")
+        for definition, scope in self.model.opened.items():
+            if isinstance(definition, cst.FunctionDef):
+                self.note_parameters(definition, self.facts.of_scope[scope])
+
+    def role(self, node: cst.BaseExpression) -> str:
+        """What an object of psycopg2's an expression is."""
+        return forms.role_of(self.project, self.file.kind(node))
+
+    # One expression
+
+    def note(self, node: cst.BaseExpression) -> None:
+        kind = self.file.kind(node)
+        if isinstance(node, cst.Attribute) and (owner := self.role(node.value)):
+            self.note_member(node, owner, self.facts.around(node))
+            return
+        role = forms.role_of(self.project, kind)
+        if isinstance(kind, Manager) and forms.role_of(self.project, kind.of):
+            self.facts.around(node).touches = True
+            return
+        if not role or self.is_in_annotation(node):
+            return
+        function = self.facts.around(node)
+        function.touches = True
+        if role == "pool":
+            function.obstruct(
+                node, "a pool is used", "make an `AsyncConnectionPool` where the loop runs, by hand"
+            )
+        elif not forms.has_equal(kind):
+            function.obstruct(
+                node,
+                f"`{self.file.source(node, 40)}` is an object of a class that has no asynchronous equal",
+                "use psycopg2's own classes",
+            )
+        if (slot := self.slot(node)) is not None:
+            function.shares.add(slot)
+        if not isinstance(self.model.parents[node], cst.AssignTarget):
+            self.follow(node, function)
+
+    def slot(self, node: cst.BaseExpression) -> str | None:
+        """What keeps an object beyond one function: an attribute of a class, a module's name, a function around."""
+        if isinstance(node, cst.Attribute):
+            owner = self.file.kind(node.value)
+            if isinstance(owner, (Instance, Class)):
+                holders = [each for each in self.project.mro(owner.name) if self.holds(each, node.attr.value)]
+                return f"{holders[-1] if holders else owner.name}.{node.attr.value}"
+            if isinstance(owner, Module):
+                home = self.project.index.locate(owner.name, self.model.name) or owner.name
+                return f"{home}.{node.attr.value}"
+            return f"?.{node.attr.value}"
+        if not isinstance(node, cst.Name):
+            return None
+        expr = self.model.exprs.get(node)
+        if isinstance(expr, ex.Ref):
+            owner_name, _, name = expr.name.rpartition(".")
+            return f"{self.project.index.locate(owner_name, self.model.name) or owner_name}.{name}"
+        for binding in self.model.bindings_of(node):
+            if binding.scope.what == "module":
+                return f"{self.model.name}.{node.value}"
+            home_scope = binding.scope.function
+            if home_scope is not None and home_scope is not self.facts.around(node).scope:
+                return self.facts.of_scope[home_scope].name
+        return None
+
+    def holds(self, cls: str, name: str) -> bool:
+        found = self.project.class_(cls)
+        return found is not None and (name in found[1].attributes or name in found[1].annotations)
+
+    def is_in_annotation(self, node: cst.CSTNode) -> bool:
+        while isinstance(node, (cst.BaseExpression, cst.Annotation, cst.SubscriptElement)):
+            if isinstance(node, cst.Annotation):
+                return True
+            node = self.model.parents[node]
+        return False
+
+    # Members
+
+    def note_member(self, node: cst.Attribute, role: str, function: FunctionFacts) -> None:
+        """`connection.commit()`, `connection.autocommit = True`, `cursor.rowcount`."""
+        function.touches = True
+        parent, name = self.model.parents[node], node.attr.value
+        called = isinstance(parent, cst.Call) and parent.func is node
+        assigned = isinstance(parent, cst.AssignTarget) or (
+            isinstance(parent, (cst.AnnAssign, cst.AugAssign)) and parent.target is node
+        )
+        if role == "pool":
+            return  # told where the pool itself stands
+        form = forms.form(self.project.knowledge, role, name, called=called, assigned=assigned)
+        statement = self.model.parents.get(parent) if assigned else None
+        if form == "missing" or (form == "set" and not is_single(statement)):
+            what = "assigning to" if assigned else "calling" if called else "reading"
+            function.obstruct(node, f"{what} `{name}` has no asynchronous form here", "write it by hand")
+        elif form == "awaited":
+            assert isinstance(parent, cst.Call)
+            self.wait(parent, function)
+        elif form == "set":
+            assert statement is not None
+            self.wait(statement, function)
+
+    def wait(self, node: cst.CSTNode, function: FunctionFacts) -> None:
+        """Note a node that has to be awaited."""
+        function.waits.append(node)
+        if (why := self.where_not(node)) is not None:
+            function.obstruct(node, *why)
+
+    def where_not(self, node: cst.CSTNode) -> tuple[str, str] | None:
+        """Why nothing can be awaited where a node stands, if so."""
+        return no_await(self.facts, node)
+
+    def note_library_call(self, call: cst.Call) -> None:
+        """`psycopg2.connect(…)` and functions that are given a cursor."""
+        kind = self.file.kind(call.func)
+        name = kind.name if isinstance(kind, Function) and kind.owner is None else ""
+        function = self.facts.around(call)
+        if name == "psycopg2.connect":
+            function.touches = True
+            self.wait(call, function)
+            for arg in call.args:
+                keyword = arg.keyword.value if arg.keyword is not None else ""
+                if keyword in ("connection_factory", "async_", "async") or arg.star == "**":
+                    what = f"`{keyword}=`" if keyword else "arguments that are not visible"
+                    function.obstruct(arg, f"`connect()` is given {what}", "spell out its arguments")
+        elif forms.TAKING.get(name) == "awaited":
+            self.wait(call, function)
+
+    # Where an object goes
+
+    def follow(self, node: cst.BaseExpression, function: FunctionFacts) -> None:
+        """See to it that an object stays known wherever it goes."""
+        what, consumer = fate(self.model, node)
+        match what:
+            case "bound":
+                for use in self.uses(consumer):
+                    if not self.role(use) and not isinstance(self.file.kind(use), Sequence):
+                        self.lose(use, function, f"nobody knows what `{use.value}` is here")
+            case "entered":
+                self.enter(consumer, function)
+            case "iterated":
+                if self.role(node) == "cursor":
+                    self.wait(consumer, function)
+            case "passed":
+                self.follow_argument(node, consumer, function)
+            case "returned" | "yielded":
+                function.gives = True
+                if isinstance(consumer, cst.From):
+                    self.lose(node, function, "`yield from` has no asynchronous form")
+            case "stored":
+                self.follow_stored(node, consumer, function)
+            case "subscripted" | "called" | "awaited":
+                self.lose(node, function, UNKNOWN)
+            case _:
+                pass
+
+    def lose(self, node: cst.CSTNode, function: FunctionFacts, reason: str) -> None:
+        function.obstruct(node, reason, "annotate it, or keep connections and cursors in plain names")
+
+    def uses(self, assignment: cst.CSTNode) -> Iterable[cst.Name]:
+        targets = assignment.targets if isinstance(assignment, cst.Assign) else [assignment]
+        for each in targets:
+            binding = self.model.targets.get(each.target)  # type: ignore[attr-defined]
+            if binding is not None and binding.scope.what not in ("module", "class"):
+                yield from binding.uses
+
+    def enter(self, item: cst.CSTNode, function: FunctionFacts) -> None:
+        block = self.model.parents[item]
+        if isinstance(block, cst.With) and block.asynchronous is None:
+            self.wait(block, function)
+
+    def follow_stored(self, node: cst.BaseExpression, consumer: cst.CSTNode, function: FunctionFacts) -> None:
+        """Attributes are read elsewhere; parts of a tuple that is returned are known by their place."""
+        if isinstance(consumer, (cst.Assign, cst.AnnAssign)):
+            targets = (
+                [each.target for each in consumer.targets]
+                if isinstance(consumer, cst.Assign)
+                else [consumer.target]
+            )
+            for target in targets:
+                if isinstance(target, cst.Attribute):
+                    self.follow_attribute(target, function)
+                elif not isinstance(target, cst.Name):
+                    self.lose(target, function, UNKNOWN)
+            return
+        whole = self.model.parents[consumer] if isinstance(consumer, cst.Element) else None
+        if isinstance(whole, cst.Tuple) and fate(self.model, whole).what in ("returned", "yielded", "bound"):
+            function.gives = True
+            return
+        self.lose(node, function, "it is put into a collection or an expression")
+
+    def follow_attribute(self, target: cst.Attribute, function: FunctionFacts) -> None:
+        """What is put into an attribute must be known when it is read."""
+        owner = self.file.kind(target.value)
+        read = (
+            self.project.class_attribute(owner, target.attr.value)
+            if isinstance(owner, Instance) and ":" in owner.name
+            else None
+        )
+        if read is None or not forms.role_of(self.project, read):
+            self.lose(target, function, f"nobody knows what `{dotted(target)}` is when it is read")
+
+    def follow_argument(self, node: cst.BaseExpression, arg: cst.CSTNode, function: FunctionFacts) -> None:
+        """A project function must know what its parameter is; few others can be given an asynchronous object."""
+        call = self.model.parents[arg]
+        if not isinstance(arg, cst.Arg) or not isinstance(call, cst.Call):
+            self.lose(node, function, UNKNOWN)
+            return
+        kind = self.file.kind(call.func)
+        offload = next((each for each in self.file.offloads if each.call is call), None)
+        callee: cst.BaseExpression = offload.function if offload is not None else call.func
+        args = list(offload.arguments) if offload is not None else list(call.args)
+        targets = self.file.tracing.callees(callee, self.file.kind(callee))
+        if targets and not arg.star:
+            for target in targets:
+                self.follow_parameter(target.name, args, arg, callee, function)
+            return
+        name = getattr(kind, "name", "")
+        if isinstance(kind, Class) and ":" in name and self.is_declared_in(name):
+            return
+        if name in forms.HARMLESS or name in forms.TAKING or name.startswith("logging."):
+            return
+        if name in forms.CONSUMERS and self.role(node) == "cursor" and not arg.star:
+            self.wait(arg, function)
+        elif name == "contextlib.closing" and isinstance(self.model.parents[call], cst.WithItem):
+            self.enter(self.model.parents[call], function)
+        elif isinstance(call.func, cst.Attribute) and call.func.attr.value == "as_string":
+            return
+        else:
+            self.lose(
+                node,
+                function,
+                f"`{self.file.source(call.func, 40)}` is handed a {self.role(node)} of psycopg2's",
+            )
+
+    def follow_parameter(
+        self,
+        name: str,
+        args: list[cst.Arg],
+        arg: cst.Arg,
+        callee: cst.BaseExpression,
+        function: FunctionFacts,
+    ) -> None:
+        found = self.project.function(name)
+        if found is not None:
+            module, summary = found
+            for parameter, given in slots(summary, args, is_bound(self.file.kind(callee), callee)):
+                known: Kind = self.project.kind(module.name, ex.Param(summary.qualname, parameter))
+                if given is arg and forms.role_of(self.project, known):
+                    return
+        self.lose(arg, function, f"nobody knows what `{name.partition(':')[2]}` does with it")
+
+    def is_declared_in(self, cls: str) -> bool:
+        """Whether annotations of a class (a dataclass) declare an object of psycopg2's."""
+        found = self.project.class_(cls)
+        return found is not None and any(
+            forms.role_of(self.project, self.project.kind(found[0].name, ex.Typed(each)))
+            for each in found[1].annotations.values()
+        )
+
+    def note_parameters(self, definition: cst.FunctionDef, function: FunctionFacts) -> None:
+        """Parameters that are objects of psycopg2's, used or not."""
+        module, _, qualname = function.name.partition(":")
+        for each in self.model.summary.functions[qualname].parameters:
+            kind = self.project.kind(module, ex.Param(qualname, each.name))
+            function.touches |= bool(forms.role_of(self.project, kind))
+
+
+def is_single(statement: cst.CSTNode | None) -> bool:
+    """Whether a statement assigns to one target."""
+    return isinstance(statement, cst.Assign) and len(statement.targets) == 1
+
+
+def no_await(facts: FileFacts, node: cst.CSTNode) -> tuple[str, str] | None:
+    """Why nothing can be awaited at a node within its function, if so."""
+    model = facts.file.model
+    if model.scope_of(node).what == "class":
+        return "the body of a class cannot wait", "move it into a function"
+    for generator in generators_around(facts, node):
+        if not is_consumed(facts, generator):
+            return "a generator expression would have to be read by `async for`", "make it a list"
+    return None
+
+
+def generators_around(facts: FileFacts, node: cst.CSTNode) -> Iterator[cst.GeneratorExp]:
+    """The generator expressions in whose course a node is evaluated; the first iterable is, before they start."""
+    model, function = facts.file.model, facts.around(node).scope
+    inner: cst.CSTNode | None = None
+    while node is not function.node and node in model.parents:
+        outer = model.parents[node]
+        if isinstance(outer, cst.GeneratorExp):
+            before = isinstance(node, cst.CompFor) and node is outer.for_in and inner is node.iter
+            if not before:
+                yield outer
+        inner, node = node, outer
+
+
+def is_consumed(facts: FileFacts, generator: cst.GeneratorExp) -> bool:
+    """Whether a generator expression is the argument of what reads all of it: a list does as well."""
+    model = facts.file.model
+    arg = model.parents[generator]
+    call = model.parents.get(arg)
+    if not isinstance(arg, cst.Arg) or not isinstance(call, cst.Call) or len(call.args) != 1 or arg.star:
+        return False
+    kind = facts.file.kind(call.func)
+    joins = isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.SimpleString)
+    return joins or getattr(kind, "name", "") in forms.CONSUMERS - {"builtins.enumerate"}

@@ -1,0 +1,277 @@
+"""Decides, before anything is rewritten, what becomes asynchronous: as much as hangs together, or none of it.
+
+Functions hang together that share an object of psycopg2's or call one another on the way to one. A coroutine function
+that touches no such object itself may await one helper and call another as before: it joins nothing.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.migrate.to_async import candidates
+from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Obstacle, Reference
+from asyncdb_lint.migrate.to_async.objects import Objects, no_await
+from asyncdb_lint.migrate.to_async.references import References
+from asyncdb_lint.semantics.modules import names_test
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from asyncdb_lint.file_context import FileContext
+
+SHOWN = 3  # functions that a report names of a component
+
+
+@dataclasses.dataclass(eq=False)
+class Component:
+    """Functions that become asynchronous together, or stay as they are: those that touch an object, and their callers.
+
+    `converted` are those of them that have to be `async def`.
+    """
+
+    members: list[FunctionFacts]
+    converted: set[str] = dataclasses.field(default_factory=set)
+    obstacles: list[Obstacle] = dataclasses.field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """What a report says of it: whose functions stay as they are."""
+        waiting = [each for each in self.members if each.waits or each.name in self.converted] or self.members
+        names = list(dict.fromkeys(each.shown for each in waiting))
+        others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return f"{', '.join(names[:SHOWN])}{others} {'stays' if len(names) == 1 else 'stay'} synchronous"
+
+
+@dataclasses.dataclass(eq=False)
+class Plan:
+    """What becomes asynchronous in a project."""
+
+    converted: set[str] = dataclasses.field(default_factory=set)
+    """Functions that become `async def`."""
+    changed: set[str] = dataclasses.field(default_factory=set)
+    """Functions whose objects are asynchronous, those that are `async def` already included."""
+    files: dict[str, FileFacts] = dataclasses.field(default_factory=dict)
+    staying: list[Component] = dataclasses.field(default_factory=list)
+    """What stays as it is, each with what stands in the way."""
+    tests: list[Reference] = dataclasses.field(default_factory=list)
+    """Where tests call what is a coroutine function now."""
+    notes: list[Obstacle] = dataclasses.field(default_factory=list)
+    """What behaves otherwise."""
+
+    def covers(self, file: FileContext, node: cst.CSTNode) -> bool:
+        """Whether the function around a node uses asynchronous objects."""
+        return self.files[file.model.name].around(node).name in self.changed
+
+
+def decide(files: Iterable[FileContext], given: Collection[str], *, unsafe: bool = False) -> Plan:
+    """The plan for the files of a project, of which the modules `given` may be changed."""
+    planning = Planning(list(files), given, unsafe=unsafe)
+    return planning.decide()
+
+
+class Planning:
+    """The work of deciding."""
+
+    def __init__(self, files: list[FileContext], given: Collection[str], *, unsafe: bool) -> None:
+        self.given, self.unsafe = given, unsafe
+        self.files: dict[str, FileFacts] = {}
+        for file in files:
+            facts = self.files[file.model.name] = FileFacts(file)
+            Objects(facts).gather()
+            References(facts).gather()
+        self.functions = {
+            name: function
+            for module, facts in self.files.items()
+            if not names_test(module)
+            for name, function in facts.functions.items()
+        }
+        self.references: dict[str, list[Reference]] = collections.defaultdict(list)
+        self.tests: dict[str, list[Reference]] = collections.defaultdict(list)
+        for module, facts in self.files.items():
+            for each in facts.references:
+                for target in each.targets:
+                    (self.tests if names_test(module) else self.references)[target].append(each)
+
+    def decide(self) -> Plan:
+        plan = Plan(files=self.files)
+        for component in self.components():
+            self.settle(component)
+            if component.obstacles:
+                plan.staying.append(component)
+                continue
+            plan.converted |= component.converted
+            plan.changed |= {each.name for each in component.members}
+            for name in sorted(component.converted):
+                plan.tests += self.tests.get(name, ())
+        return plan
+
+    # What hangs together
+
+    def reaching(self) -> set[str]:
+        """The functions that touch psycopg2's objects, the plain ones that lead there, and methods in their place."""
+        found = {name for name, each in self.functions.items() if each.touches}
+        todo = list(found)
+        while todo:
+            name = todo.pop()
+            for other in self.alike(name):
+                if other not in found:
+                    found.add(other)
+                    todo.append(other)
+            for each in self.references.get(name, ()):
+                if each.within not in found and each.within in self.functions:
+                    if self.functions[each.within].is_async and each.how in ("called", "offloaded"):
+                        continue
+                    if each.how == "injected" and each.call is not None:
+                        continue
+                    found.add(each.within)
+                    todo.append(each.within)
+        return found
+
+    def alike(self, name: str) -> list[str]:
+        """The methods in whose place a method may run, and those that may run in its own."""
+        return [each for each in candidates.replaceable(self.files, name) if each in self.functions]
+
+    def components(self) -> Iterator[Component]:
+        """The functions that hang together, in a stable order."""
+        reaching = self.reaching()
+        joined: dict[str, str] = {}
+
+        def top(name: str) -> str:
+            while (above := joined.get(name, name)) != name:
+                name = above
+            return name
+
+        def join(left: str, right: str) -> None:
+            if (a := top(left)) != (b := top(right)):
+                joined[max(a, b)] = min(a, b)
+
+        for name in sorted(reaching):
+            for slot in (*sorted(self.functions[name].shares), *self.alike(name)):
+                join(name, slot)
+            for each in self.references.get(name, ()):
+                for target in each.targets:
+                    if target in reaching:
+                        join(name, target)
+                if each.within in reaching and not (each.how == "injected" and each.call is not None):
+                    join(name, each.within)
+        members: dict[str, list[FunctionFacts]] = collections.defaultdict(list)
+        for name in sorted(reaching):
+            members[top(name)].append(self.functions[name])
+        yield from (Component(each) for each in members.values())
+
+    # What stands in the way
+
+    def settle(self, component: Component) -> None:
+        """Find out which members have to be `async def`, and what stands in the way of any of it."""
+        names = {each.name for each in component.members}
+        component.converted = self.needing(component)
+        found = component.obstacles
+        for each in component.members:
+            found += each.obstacles
+            if each.file.model.name not in self.given and (each.waits or each.name in component.converted):
+                found.append(not_given(each.file.model.name, each.scope.node, each))
+        for name in sorted(component.converted):
+            found += candidates.obstacles(self.functions[name], unsafe=self.unsafe)
+            found += self.uncalled(name)
+        touched = {each.name for each in component.members if each.touches}
+        for name in sorted(component.converted | touched):
+            for reference in self.references.get(name, ()):
+                found += self.judge(reference, name, component)
+        found += self.unresolved(component)
+        if not found and not self.has_root(component, names):
+            first = min(component.members, key=lambda each: (each.file.model.name, each.name))
+            found.append(Obstacle(
+                first.file.model.name, first.scope.node, "nothing asynchronous leads here",
+                "make the functions `async def` that are to wait for it",
+            ))  # fmt: skip
+        component.obstacles = list(dict.fromkeys(found))
+
+    def needing(self, component: Component) -> set[str]:
+        """The plain functions that would have to wait: for an object, or for one another."""
+        found = {each.name for each in component.members if each.waits and not each.is_async}
+        todo = list(found)
+        while todo:
+            name = todo.pop()
+            for other in self.alike(name):
+                if other not in found and not self.functions[other].is_async:
+                    found.add(other)
+                    todo.append(other)
+            for each in self.references.get(name, ()):
+                function = self.functions.get(each.within)
+                if each.how != "called" or function is None or function.is_async:
+                    continue
+                if each.within not in found:
+                    found.add(each.within)
+                    todo.append(each.within)
+        return found
+
+    def judge(self, each: Reference, name: str, component: Component) -> Iterator[Obstacle]:
+        """Why a place where a function is named cannot go along with its being a coroutine function."""
+        function = self.functions[name]
+        if name not in component.converted and not (each.how == "handed" and function.gives):
+            return
+        facts = self.files[each.module]
+        shown = function.shown
+        if each.module not in self.given:
+            yield not_given(each.module, each.node, function)
+        if each.how == "handed":
+            yield from candidates.handed(facts, each, function)
+        elif each.how == "called" and name in component.converted:
+            if any(target not in component.converted for target in each.targets):
+                other = next(target for target in each.targets if target not in component.converted)
+                if other not in self.functions or not self.functions[other].is_async:
+                    reason = f"{shown} or `{other.partition(':')[2]}` is called here"
+                    yield Obstacle(each.module, each.node, reason, "give both the same shape first")
+            yield from candidates.called(facts, each, function)
+            if (why := no_await(facts, each.node)) is not None:
+                yield Obstacle(each.module, each.node, *why)
+
+    def uncalled(self, name: str) -> Iterator[Obstacle]:
+        """A function that nothing in the project calls is called from elsewhere, or by a name that nobody sees."""
+        function = self.functions[name]
+        is_special = name.endswith("__") or isinstance(function.scope.node, cst.Module)
+        alike = any(self.references.get(each) for each in (name, *self.alike(name)))
+        if alike or is_special or self.unsafe or candidates.is_endpoint(function):
+            return
+        yield Obstacle(
+            function.file.model.name, function.scope.node, f"nothing calls {function.shown} that could await it",
+            "make it `async def` first, remove it, or use --unsafe-fixes",
+        )  # fmt: skip
+
+    def unresolved(self, component: Component) -> Iterator[Obstacle]:
+        """Calls on objects that nobody knows, which may be calls of a method that would have to be awaited."""
+        methods: dict[str, list[str]] = collections.defaultdict(list)
+        for name in component.converted:
+            if "." in (qualname := name.partition(":")[2]) and "<locals>" not in qualname:
+                methods[qualname.rpartition(".")[2]].append(name)
+        for module, facts in self.files.items():
+            for each in facts.unknown if not names_test(module) else ():
+                for name in methods.get(each.node.attr.value, ()):
+                    if candidates.may_be(facts, each.node, self.functions[name]):
+                        shown = facts.file.source(each.node, 40)
+                        yield Obstacle(
+                            module, each.node, f"`{shown}` may be {self.functions[name].shown}",
+                            f"annotate `{facts.file.source(each.node.value, 40)}`",
+                        )  # fmt: skip
+
+    def has_root(self, component: Component, names: set[str]) -> bool:
+        """Whether something asynchronous leads to a component."""
+        if any(each.is_async for each in component.members):
+            return True
+        for name in names:
+            if self.unsafe and candidates.is_endpoint(self.functions[name]):
+                return True
+            for each in self.references.get(name, ()):
+                if self.functions[each.within].is_async and each.how in ("called", "offloaded"):
+                    return True
+        return False
+
+
+def not_given(module: str, node: cst.CSTNode, function: FunctionFacts) -> Obstacle:
+    """That a file is left out which would have to be changed."""
+    reason = f"{function.shown} is defined or called in a file that is not to be changed"
+    return Obstacle(module, node, reason, "name that file too")

@@ -1,0 +1,348 @@
+"""Makes asynchronous what the plan says: definitions, calls, blocks, loops and annotations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import libcst as cst
+
+from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.helpers import Helper
+from asyncdb_lint.migrate.to_async import candidates, forms
+from asyncdb_lint.migrate.to_async.awaiting import ASYNC, Awaiting, awaited, is_tight, setter
+from asyncdb_lint.migrate.to_async.blocks import entered_apart
+from asyncdb_lint.migrate.to_async.objects import generators_around
+from asyncdb_lint.migrate.to_async.plan import Plan, decide
+from asyncdb_lint.semantics.kinds import Class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Reference
+
+ITERATORS = {"Iterator": "AsyncIterator", "Iterable": "AsyncIterable", "Generator": "AsyncGenerator"}
+ANNOTATIONS = {"connection": "AsyncConnection", "cursor": "AsyncCursor"}
+
+CLOSING = Helper(
+    "closing_async",
+    ("import contextlib",),
+    '''
+@contextlib.asynccontextmanager
+async def closing_async(thing):
+    """Close a connection or cursor at the end of the block."""
+    try:
+        yield thing
+    finally:
+        await thing.close()
+''',
+)
+
+
+class ToAsync(Rewrite):
+    """Functions whose callers are asynchronous use `psycopg.AsyncConnection`."""
+
+    DESCRIPTION = "Make asynchronous what uses psycopg2 and can be awaited by all who call it."
+
+    def examine(self) -> None:
+        name = self.file.model.name
+        self.plan: Plan = self.work.plan or decide([self.file], {name}, unsafe=self.unsafe)
+        self.facts: FileFacts = self.plan.files[name]
+        self.listed: set[cst.CSTNode] = set()
+        for function in self.facts.functions.values():
+            if function.name in self.plan.converted:
+                self.convert(function)
+            if function.name in self.plan.changed:
+                self.change_waits(function)
+        for reference in self.facts.references:
+            self.change_reference(reference)
+        self.change_annotations()
+        self.report()
+
+    # Definitions
+
+    def convert(self, function: FunctionFacts) -> None:
+        """`async def`, and decorators that go with it."""
+        node = function.scope.node
+        if not isinstance(node, cst.FunctionDef):
+            return  # a lambda goes away with the call that hands it to a thread
+        self.change(node, lambda updated: updated.with_changes(asynchronous=ASYNC))
+        self.tell(node.name, "rewritten", f"{function.shown} is `async def`")
+        for full, decorator in candidates.decorators(function):
+            if full == candidates.MANAGER:
+                self.change_manager(decorator)
+        summary = candidates.summary_of(function)
+        if node.returns is not None and summary is not None and summary.is_generator:
+            self.change_iterator(node.returns.annotation)
+        if candidates.is_endpoint(function):
+            self.tell(
+                node.name, "changed behaviour", f"{function.shown} runs on the event loop, not in a thread"
+            )
+
+    def change_manager(self, decorator: cst.Decorator) -> None:
+        """`contextlib.asynccontextmanager`, in the words of the file."""
+        written = decorator.decorator
+        if isinstance(written, cst.Attribute):
+            self.change(written, lambda updated: updated.with_changes(attr=cst.Name("asynccontextmanager")))
+        else:
+            name = self.name(decorator, "contextlib", "asynccontextmanager")
+            self.change(written, lambda _: cst.parse_expression(name))
+
+    def change_iterator(self, annotation: cst.BaseExpression) -> None:
+        """`AsyncIterator[X]` for what a generator is said to give."""
+        if not isinstance(annotation, cst.Subscript):
+            return
+        module, _, name = self.full_name(annotation.value).rpartition(".")
+        if name not in ITERATORS or module not in ("typing", "collections.abc"):
+            return
+        if isinstance(annotation.value, cst.Attribute):
+            new = cst.ensure_type(annotation.value, cst.Attribute)
+            self.change(new, lambda updated: updated.with_changes(attr=cst.Name(ITERATORS[name])))
+        else:
+            written = self.name(annotation, module, ITERATORS[name])
+            self.change(annotation.value, lambda _: cst.parse_expression(written))
+        if name == "Generator" and len(annotation.slice) == 3:
+            self.change(annotation, lambda updated: updated.with_changes(
+                slice=[updated.slice[0], updated.slice[1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+            ))  # fmt: skip
+
+    # Objects of psycopg2's
+
+    def change_waits(self, function: FunctionFacts) -> None:
+        """Everything on connections and cursors that waits."""
+        for node in function.waits:
+            match node:
+                case cst.Call():
+                    self.change_call(node)
+                case cst.Assign():
+                    self.change(node, lambda updated: setter(updated) or updated)
+                    self.tell(node, "rewritten", "the connection is set by a method, which is awaited")
+                case cst.With():
+                    self.change_with(node)
+                case cst.For() | cst.CompFor():
+                    self.change(node, lambda updated: updated.with_changes(asynchronous=ASYNC))
+                    self.list_generators(node)
+                case cst.Arg():
+                    self.change(node, lambda updated: updated.with_changes(value=fetched(updated.value)))
+                    self.list_generators(node)
+
+    def change_call(self, call: cst.Call) -> None:
+        if self.full_name(call.func) == "psycopg2.connect":
+            self.claim(call.func)
+            name = self.name(call.func, "psycopg", "AsyncConnection")
+            self.change(call.func, lambda _: cst.parse_expression(f"{name}.connect"))
+            self.tell(call, "rewritten", "the connection is an `AsyncConnection`")
+        self.list_generators(call)
+        line = self.line_of(call)
+        if line is None:
+            self.await_(call)
+            return
+        known = self.known(call)
+        self.change_last(line, lambda updated: updated.visit(Awaiting(self.file.project.knowledge, known)))
+
+    def known(self, call: cst.Call) -> dict[str, str]:
+        """The receiver of a call by how it is written, and its class then."""
+        func = call.func
+        assert isinstance(func, cst.Attribute)
+        role = forms.role_of(self.file.project, self.file.kind(func.value))
+        return {self.file.model.module.code_for_node(func.value): forms.CLASSES[role]}
+
+    def line_of(self, call: cst.Call) -> cst.SimpleStatementLine | None:
+        """The line that a call of a method is all of: other rewrites may have put several statements there."""
+        func, statement = call.func, self.parent(call)
+        line = self.parent(statement) if isinstance(statement, cst.Expr) else None
+        if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
+            return None
+        is_plain = isinstance(func, cst.Attribute) and isinstance(func.value, (cst.Name, cst.Attribute))
+        return line if is_plain else None
+
+    def await_(self, call: cst.CSTNode) -> None:
+        """Put `await` before a call, whatever other rewrites have made of it."""
+        parent = self.parent(call)
+        holder = parent if is_tight(parent, call) else None
+        self.change_last(call, lambda updated: awaited(updated, holder))
+
+    def change_last(self, node: cst.CSTNode, how: object) -> None:
+        self.work.changes.note(node, how, last=True)  # type: ignore[arg-type]
+
+    def list_generators(self, node: cst.CSTNode) -> None:
+        """A generator expression in which something is awaited is a list: its taker reads it to the end anyhow."""
+        for generator in generators_around(self.facts, node):
+            if generator not in self.listed:
+                self.listed.add(generator)
+                self.change(
+                    generator,
+                    lambda updated: cst.ListComp(elt=updated.elt, for_in=updated.for_in),
+                )
+
+    # Blocks
+
+    def change_with(self, block: cst.With) -> None:
+        """`async with`, apart from what is entered by a plain `with`."""
+        asynchronous = [self.is_entered_async(item) for item in block.items]
+        for item in block.items:
+            self.change_closing(item.item)
+        if all(asynchronous):
+            self.change(block, lambda updated: updated.with_changes(asynchronous=ASYNC))
+        else:
+            self.change(block, lambda updated: entered_apart(updated, asynchronous))
+
+    def is_entered_async(self, item: cst.WithItem) -> bool:
+        """Whether an item of `with` is asynchronous now."""
+        kind = self.file.kind(item.item)
+        kind = getattr(kind, "of", kind)
+        if self.role(kind):
+            return True
+        return any(
+            item.item is each.call and any(candidates.is_manager(found) for found in self.targets(each))
+            for each in self.converted_references()
+        ) or bool(self.role(kind))
+
+    def role(self, kind: object) -> str:
+        return forms.role_of(self.file.project, kind)  # type: ignore[arg-type]
+
+    def change_closing(self, call: cst.CSTNode) -> None:
+        """`contextlib.closing` calls a `close()` that nobody awaits."""
+        if not isinstance(call, cst.Call) or self.full_name(call.func) != "contextlib.closing":
+            return
+        name = self.helper(CLOSING)
+        self.change(call.func, lambda _: cst.Name(name))
+        self.tell(call, "rewritten", f"`{name}()` awaits `close()`")
+
+    # Calls of functions that are coroutines now
+
+    def targets(self, reference: Reference) -> list[FunctionFacts]:
+        """The functions that a reference means and that become asynchronous."""
+        return [
+            self.plan.files[name.partition(":")[0]].functions[name]
+            for name in reference.targets
+            if name in self.plan.converted
+        ]
+
+    def converted_references(self) -> Iterator[Reference]:
+        return (each for each in self.facts.references if not self.plan.converted.isdisjoint(each.targets))
+
+    def change_reference(self, reference: Reference) -> None:
+        """A call is awaited, iterated or entered; one through a thread is a call."""
+        targets = self.targets(reference)
+        call = reference.call
+        if not targets or call is None or reference.within not in self.facts.functions or self.file.is_test:
+            return
+        if reference.how == "offloaded":
+            self.change_offload(reference, call)
+        elif reference.how != "called":
+            return
+        elif candidates.is_manager(targets[0]):
+            block = self.parent(cast(cst.CSTNode, self.parent(call)))
+            waits = self.facts.functions[reference.within].waits
+            if isinstance(block, cst.With) and block not in waits and block not in self.listed:
+                self.listed.add(block)
+                self.change_with(block)
+        elif candidates.is_generator(targets[0]):
+            loop = cast(cst.CSTNode, self.parent(call))
+            self.change(loop, lambda updated: updated.with_changes(asynchronous=ASYNC))
+            self.list_generators(loop)
+        else:
+            self.await_(call)
+            self.list_generators(call)
+
+    def change_offload(self, reference: Reference, call: cst.Call) -> None:
+        """`await asyncio.to_thread(f, x)` is `await f(x)`."""
+        offload = next(each for each in self.file.offloads if each.call is call)
+        self.tell(call, "rewritten", "it need not run in a thread")
+        function, arguments = offload.function, {id(each) for each in offload.arguments}
+        if isinstance(function, cst.Lambda):
+            self.change(call, lambda updated: lambda_body(updated, function))
+            return
+
+        kept = [position for position, arg in enumerate(call.args) if id(arg) in arguments]
+        place = next((position for position, arg in enumerate(call.args) if arg.value is function), None)
+
+        def direct(updated: cst.Call) -> cst.Call:
+            if place is None:  # functools.partial
+                inner = next(arg.value for arg in updated.args if isinstance(arg.value, cst.Call))
+                rest = [*inner.args[1:], *(updated.args[each] for each in kept)]
+                return cst.Call(inner.args[0].value, spread(rest))
+            return cst.Call(updated.args[place].value, spread([updated.args[each] for each in kept]))
+
+        self.change(call, direct)
+
+    # Annotations
+
+    def change_annotations(self) -> None:
+        """Connections and cursors of functions that are asynchronous now are annotated so."""
+        for node in (*self.file.model.nodes.get(cst.Name, ()), *self.file.model.nodes.get(cst.Attribute, ())):
+            assert isinstance(node, (cst.Name, cst.Attribute))
+            kind = self.file.kind(node)
+            if not isinstance(kind, Class) or kind.name not in forms.OWN_CLASSES:
+                continue
+            if kind.name in forms.CURSOR_CLASSES or not self.is_annotation_of_changed(node):
+                continue
+            name = self.name(node, "psycopg", ANNOTATIONS[kind.name.rpartition(".")[2]])
+            self.claim(node)
+            self.change(node, lambda _, name=name: cst.parse_expression(name))  # type: ignore[misc]
+
+    def is_annotation_of_changed(self, node: cst.CSTNode) -> bool:
+        """Whether a node stands in an annotation of what is asynchronous now."""
+        found: cst.CSTNode | None = node
+        while isinstance(found, (cst.BaseExpression, cst.SubscriptElement, cst.Index)):
+            found = self.parent(found)
+        if not isinstance(found, cst.Annotation):
+            return False
+        holder = self.parent(found)
+        while holder is not None and not isinstance(holder, (cst.FunctionDef, cst.ClassDef, cst.Module)):
+            holder = self.parent(holder)
+        if isinstance(holder, cst.FunctionDef):
+            return self.facts.of_scope[self.file.model.opened[holder]].name in self.plan.changed
+        if isinstance(holder, cst.ClassDef):
+            cls = f"{self.file.model.name}:{self.file.model.opened[holder].qualname}."
+            return any(each.startswith(cls) for each in self.plan.changed)
+        return False
+
+    # The report
+
+    def report(self) -> None:
+        """What stays as it is, and why; tests that call what is a coroutine function now."""
+        for component in self.plan.staying:
+            for obstacle in component.obstacles:
+                if obstacle.module == self.file.model.name:
+                    self.tell(
+                        obstacle.node, "manual", f"{obstacle.reason}: {component.shown}", obstacle.advice
+                    )
+        for note in self.plan.notes:
+            if note.module == self.file.model.name:
+                self.tell(note.node, "changed behaviour", note.reason, note.advice)
+        for reference in self.plan.tests:
+            if reference.module == self.file.model.name:
+                names = ", ".join(each.shown for each in self.targets(reference))
+                self.tell(
+                    reference.node, "manual", f"{names} is a coroutine function now",
+                    "await it in a test that runs on a loop (pytest-asyncio, anyio)",
+                )  # fmt: skip
+
+
+def fetched(cursor: cst.BaseExpression) -> cst.BaseExpression:
+    """All rows of a cursor, for what would have iterated over it."""
+    return cst.Await(cst.Call(cst.Attribute(cursor, cst.Name("fetchall"))))
+
+
+def spread(args: list[cst.Arg]) -> list[cst.Arg]:
+    """Arguments with commas between them."""
+    last = len(args) - 1
+    return [
+        each.with_changes(comma=cst.MaybeSentinel.DEFAULT if position == last else comma(each))
+        for position, each in enumerate(args)
+    ]
+
+
+def comma(arg: cst.Arg) -> cst.Comma:
+    return (
+        arg.comma
+        if isinstance(arg.comma, cst.Comma)
+        else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    )
+
+
+def lambda_body(call: cst.Call, original: cst.Lambda) -> cst.BaseExpression:
+    """What a lambda among the arguments of a call calls, without the `await` that was put before it."""
+    body = next(arg.value.body for arg in call.args if isinstance(arg.value, cst.Lambda))
+    return body.expression if isinstance(body, cst.Await) else body
