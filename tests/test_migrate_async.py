@@ -171,7 +171,8 @@ FORMS = [
     ),
     (
         "def rows(conn):\n    cur = conn.cursor()\n    cur.execute('x')\n    for row in cur:\n        yield row\n\n"
-        "def work(conn):\n    for row in rows(conn):\n        print(row)\n    return {r[0] for r in rows(conn)}, max(r for r in rows(conn))",
+        "def work(conn):\n    for row in rows(conn):\n        print(row)\n"
+        "    return {r[0] for r in rows(conn)}, max(r for r in rows(conn))",
         "async def rows(conn):\n    cur = conn.cursor()\n    await cur.execute('x')\n    async for row in cur:\n"
         "        yield row\n\n"
         "async def work(conn):\n    async for row in rows(conn):\n        print(row)\n"
