@@ -70,15 +70,13 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
     (RenameNames, "psycopg2 = 1\nprint(psycopg2.connect)", "psycopg2 = 1\nprint(psycopg2.connect)"),
     (
         ConnectArguments,
-        "import psycopg2\nfrom psycopg2.extras import RealDictCursor\nc = psycopg2.connect(dsn=x, database='d')\n"
-        "c.cursor(cursor_factory=RealDictCursor).execute('q', vars=(1,))",
-        "import psycopg2\nfrom psycopg2.extras import RealDictCursor\nc = psycopg2.connect(conninfo=x, dbname='d')\n"
-        "c.cursor(row_factory=RealDictCursor).execute('q', params=(1,))",
+        "import psycopg2\nc = psycopg2.connect(dsn=x, database='d')\nc.cursor().execute('q', vars=(1,))",
+        "import psycopg2\nc = psycopg2.connect(conninfo=x, dbname='d')\nc.cursor().execute('q', params=(1,))",
     ),
     (
         ConnectArguments,
-        "c.cursor(cursor_factory=F)\nconnect(dsn=x)",
-        "c.cursor(cursor_factory=F)\nconnect(dsn=x)",
+        "c.execute(vars=F)\nconnect(dsn=x)",
+        "c.execute(vars=F)\nconnect(dsn=x)",
     ),
     (
         ConnectionAttributes,

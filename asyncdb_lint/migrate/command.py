@@ -62,6 +62,8 @@ class Work:
         self.imports = Imports(file.model, self.changes, driver)
         self.items: list[Item] = []
         self.claimed: set[cst.CSTNode] = set()
+        self.left: set[cst.CSTNode] = set()
+        """Uses of the driver's names that stay as they are, and of which a rewrite has told."""
         self.is_only_driver = is_decisive(file.model.summary.imports)
         """Whether the project uses no other driver whose objects have methods of the same names."""
         self.has_implicit_driver = True
@@ -169,6 +171,13 @@ class Rewrite(CodemodCommand, abc.ABC):
         while isinstance(node, cst.Attribute):
             node = node.value
             self.work.claimed.add(node)
+
+    def keep(self, node: cst.CSTNode) -> None:
+        """Leave a use of the driver's name as it is, with the import that it needs: a rewrite has told of it."""
+        self.work.left.add(node)
+        while isinstance(node, cst.Attribute):
+            node = node.value
+            self.work.left.add(node)
 
     def is_claimed(self, node: cst.CSTNode) -> bool:
         """Whether a rewrite has taken care of a use of a name."""

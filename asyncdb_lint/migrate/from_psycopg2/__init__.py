@@ -11,8 +11,10 @@ from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
+from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
+from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
 from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
 from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
@@ -22,6 +24,8 @@ from asyncdb_lint.migrate.to_async.rewriting import ToAsync
 REWRITES = (
     ReportStatements,
     ConnectArguments,
+    RowFactories,
+    RowClasses,
     ConnectionAttributes,
     ConnectionBlocks,
     ErrorAttributes,

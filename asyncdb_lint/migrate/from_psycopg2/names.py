@@ -46,7 +46,9 @@ class RenameNames(Rewrite):
                 if use not in self.file.positions:
                     continue  # of an annotation in quotes, which is judged as text
                 self.used.add(use.value)
-                if not self.is_claimed(use):
+                if use in self.work.left:
+                    self.kept.add(use.value)
+                elif not self.is_claimed(use):
                     self.judge(use)
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
             if isinstance(text, cst.SimpleString) and self.is_annotation(text):

@@ -58,8 +58,6 @@ NAMES: dict[str, Target] = {
         )
         for state in STATES
     },
-    "psycopg2.extras.RealDictCursor": Target("psycopg.rows", "dict_row"),
-    "psycopg2.extras.NamedTupleCursor": Target("psycopg.rows", "namedtuple_row"),
     "psycopg2.extras.Json": Target("psycopg.types.json", "Json"),
     "psycopg2.extras.Range": Target("psycopg.types.range", "Range"),
     "psycopg2.extras.NumericRange": Target("psycopg.types.range", "Range"),
@@ -121,9 +119,9 @@ def literal_code(constant: str) -> str | None:
 
 
 ADVICE = {
+    "psycopg2.extras.RealDictCursor": "cursors are of one class: give `row_factory=psycopg.rows.dict_row`",
+    "psycopg2.extras.NamedTupleCursor": "cursors are of one class: give `row_factory=psycopg.rows.namedtuple_row`",
     "psycopg2.extras.DictCursor": "use `dict_row` if rows are read by key only, else a row factory of your own",
-    "psycopg2.extras.DictRow": "rows are dicts or tuples: see the row factory",
-    "psycopg2.extras.RealDictRow": "rows are plain dicts: `dict[str, Any]`",
     "psycopg2.extras.LoggingConnection": "log in a `ClientCursor` subclass of your own",
     "psycopg2.extras.wait_select": "not needed: psycopg 3 lets Ctrl-C through",
     "psycopg2.extensions.set_wait_callback": "not needed: psycopg 3 waits by itself, also under gevent",

@@ -1,0 +1,97 @@
+"""What the rewrites of cursor classes have in common: which class an expression names, and what stands for it."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
+from asyncdb_lint.migrate.from_psycopg2.factory_values import values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class RowRewrite(Rewrite, abc.ABC):
+    """A rewrite that puts row factories in the place of cursor classes."""
+
+    def values(self, node: cst.BaseExpression) -> set[str]:
+        """What a factory may be: names of classes, and the words of `factory_values`."""
+        return set(values(self.file.project, self.file.model.name, self.file.model.exprs.get(node)))
+
+    def turn(self, node: cst.BaseExpression) -> None:
+        """Put row factories in the place of the classes that an expression names."""
+        for part in alternatives_in(node):
+            full = self.full_name(part)
+            full = classes.CONNECTIONS.get(full, full)
+            if full not in classes.FACTORIES or not self.is_named(part) or self.is_claimed(part):
+                continue
+            self.claim(part)
+            new = self.factory(part, full)
+            if self.is_of_class(part) and full != classes.DICT_CURSOR:
+                new = f"staticmethod({new})"  # a function on a class would be a method of its objects
+            self.tell(part, "rewritten", f"`{full}` is `{new}`")
+            self.put(part, new)
+
+    def put(self, node: cst.BaseExpression, new: str) -> None:
+        """Put another expression in the place of one."""
+        self.change(node, lambda _: cst.parse_expression(new))
+
+    def factory(self, node: cst.CSTNode, full: str) -> str:
+        """How the new text names the row factory that stands for a cursor class."""
+        if full == classes.DICT_CURSOR:
+            return f"{self.helper(classes.HELPER)}.factory"
+        return self.name(node, "psycopg.rows", classes.ROW_CURSORS[full])
+
+    def is_of_class(self, node: cst.CSTNode) -> bool:
+        """Whether a value becomes an attribute of a class, other than the default of a dataclass's field."""
+        scope = self.file.model.scope_of(node)
+        holder = self.parent(node)
+        while isinstance(holder, (cst.IfExp, cst.BooleanOperation)):
+            holder = self.parent(holder)
+        is_field = isinstance(scope.node, cst.ClassDef) and bool(scope.node.decorators or scope.node.bases)
+        return scope.what == "class" and (
+            isinstance(holder, cst.Assign) or (isinstance(holder, cst.AnnAssign) and not is_field)
+        )
+
+    def is_named(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression names what an import of psycopg2 binds, and no variable that holds it."""
+        root: cst.BaseExpression = node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        return (
+            isinstance(root, cst.Name)
+            and any(each.name == root.value for each in self.work.imports.bound)
+            and not self.file.model.bindings_of(root)
+        )
+
+    def claim_all(self, node: cst.BaseExpression) -> None:
+        for part in alternatives_in(node):
+            self.claim(part)
+
+    def leave(self, node: cst.BaseExpression, message: str, advice: str) -> None:
+        """Tell what a person must do; the names in it stay as they are, with their imports."""
+        self.tell(node, "manual", message, advice)
+        for part in alternatives_in(node):
+            self.keep(part)
+
+
+def is_none(node: cst.BaseExpression) -> bool:
+    """Whether an expression is `None`."""
+    return isinstance(node, cst.Name) and node.value == "None"
+
+
+def alternatives_in(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """The expressions of which one is a value: the branches of conditions, the operands of `or`."""
+    match node:
+        case cst.IfExp(body=body, orelse=orelse):
+            yield from alternatives_in(body)
+            yield from alternatives_in(orelse)
+        case cst.BooleanOperation(left=left, right=right):
+            yield from alternatives_in(left)
+            yield from alternatives_in(right)
+        case _:
+            yield node

@@ -1,0 +1,100 @@
+"""Who takes a cursor factory: psycopg2's own functions, functions of the project that hand it on, or others."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.semantics.kinds import Class, Function, Instance, Unknown
+
+if TYPE_CHECKING:
+    from asyncdb_lint.migrate.command import Rewrite
+    from asyncdb_lint.semantics.summary import FunctionSummary
+
+DRIVER, KEPT, OPEN, FOREIGN = "psycopg2", "kept", "open", "foreign"
+"""psycopg2's own; a project function with a parameter of that name; `**` or an object that nobody knows, which take it
+for psycopg2; and functions of other packages."""
+POOLS = "psycopg2.pool."
+DICTS = {"builtins.dict", "dict"}
+CONNECTING = {"cursor", "connect", "get_connection", "getconn", "update", "get_conn"}
+
+
+class Takers:
+    """What calls of one file do with an argument of a name."""
+
+    def __init__(self, rewrite: Rewrite) -> None:
+        self.rewrite, self.file = rewrite, rewrite.file
+
+    def of(self, call: cst.Call, keyword: str) -> str:
+        """Who is called."""
+        if self.is_awaited(call):
+            return FOREIGN
+        name = self.rewrite.full_name(call.func)
+        if name == "functools.partial" and call.args:
+            inner = call.args[0].value
+            return DRIVER if self.rewrite.full_name(inner) == "psycopg2.connect" else OPEN
+        if name == "psycopg2.connect" or name.startswith(POOLS):
+            return DRIVER
+        own = self.function(call)
+        if own is not None:
+            if any(each.name == keyword for each in own.parameters):
+                return KEPT
+            return OPEN if any(each.star == "**" for each in own.parameters) else FOREIGN
+        if isinstance(call.func, cst.Attribute):
+            method = call.func.attr.value
+            if method == "cursor" and self.rewrite.is_object(call.func.value, "connection"):
+                return DRIVER
+            if method in self.named and self.is_open(call.func.value):
+                return KEPT
+            if method in CONNECTING and self.is_open(call.func.value):
+                return OPEN
+        return OPEN if name in DICTS else FOREIGN
+
+    def is_awaited(self, call: cst.Call) -> bool:
+        """Whether a call is one of aiopg's, say: psycopg2 has nothing to wait for."""
+        holder = self.rewrite.parent(call)
+        outer = self.rewrite.parent(holder) if isinstance(holder, cst.WithItem) else None
+        return isinstance(holder, cst.Await) or (isinstance(outer, cst.With) and bool(outer.asynchronous))
+
+    def function(self, call: cst.Call) -> FunctionSummary | None:
+        """The project's function that is called; a class's `__init__`."""
+        kind, project = self.file.kind(call.func), self.file.project
+        if isinstance(kind, Class):
+            for base in project.mro(kind.name):
+                if ":" in base and (found := project.function(f"{base}.__init__")) is not None:
+                    return found[1]
+            return None
+        found = project.function(kind.name) if isinstance(kind, Function) else None
+        return found[1] if found is not None else None
+
+    def is_open(self, receiver: cst.BaseExpression) -> bool:
+        """Whether an object may be psycopg2's for all that is known of it."""
+        kind = self.file.kind(receiver)
+        if isinstance(kind, (Unknown, Function)) or self.rewrite.is_object(receiver, "connection", "pool"):
+            return True
+        if isinstance(kind, Instance):
+            line = self.file.project.mro(kind.name)
+            return any(name.startswith("psycopg2.") for name in line)
+        return False
+
+    @functools.cached_property
+    def named(self) -> frozenset[str]:
+        """The names of the project's functions and methods that have a parameter `cursor_factory`."""
+        return frozenset(
+            qualname.rpartition(".")[2]
+            for summary in self.file.project.modules.values()
+            for qualname, function in summary.functions.items()
+            if any(each.name == "cursor_factory" for each in function.parameters)
+        )
+
+    @functools.cached_property
+    def unpacks_into_kept(self) -> bool:
+        """Whether the file unpacks a dict into a project function that has the parameter itself."""
+        return any(
+            any(arg.star == "**" for arg in call.args)
+            and (own := self.function(call)) is not None
+            and any(each.name == "cursor_factory" for each in own.parameters)
+            for call in self.rewrite.calls()
+        )

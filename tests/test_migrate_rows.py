@@ -1,0 +1,175 @@
+"""`asyncdb-lint migrate psycopg2`: cursor classes to row factories, types of rows, cursors' attributes."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import libcst as cst
+import pytest
+from libcst.codemod import CodemodContext
+
+from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.command import ITEMS, Rewrite
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.from_psycopg2.cursor_classes import HELPER
+from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
+from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
+from asyncdb_lint.migrate.project import Migration, migrate
+
+HEAD = "import psycopg2\nimport psycopg2.extras\nfrom psycopg2.extras import RealDictCursor\n"
+CASES: list[tuple[type[Rewrite], str, str]] = [
+    (RowFactories, "x.cursor(cursor_factory=RealDictCursor)", "x.cursor(row_factory=psycopg.rows.dict_row)"),
+    (
+        RowFactories,
+        "x.cursor(cursor_factory = psycopg2.extras.NamedTupleCursor,)",
+        "x.cursor(row_factory = psycopg.rows.namedtuple_row,)",
+    ),
+    (
+        RowFactories,
+        "c = psycopg2.connect('')\nc.cursor('n', RealDictCursor, True)\nc.cursor(None, RealDictCursor)",
+        "c = psycopg2.connect('')\nc.cursor('n', row_factory=psycopg.rows.dict_row, withhold=True)\n"
+        "c.cursor(row_factory=psycopg.rows.dict_row)",
+    ),
+    (
+        RowFactories,
+        "psycopg2.connect('', connection_factory=psycopg2.extras.RealDictConnection)",
+        "psycopg2.connect('', row_factory=psycopg.rows.dict_row)",
+    ),
+    (
+        RowFactories,
+        "c = psycopg2.connect('')\nc.cursor_factory = RealDictCursor\nc.cursor_factory = None",
+        "c = psycopg2.connect('')\nc.row_factory = psycopg.rows.dict_row\nc.row_factory = psycopg.rows.tuple_row",
+    ),
+    (
+        RowFactories,
+        "d = {'cursor_factory': RealDictCursor}\nd[\"cursor_factory\"] = RealDictCursor\nd.pop('cursor_factory')\n"
+        "psycopg2.connect(**d)",
+        "d = {'row_factory': psycopg.rows.dict_row}\nd[\"row_factory\"] = psycopg.rows.dict_row\nd.pop('row_factory')\n"
+        "psycopg2.connect(**d)",
+    ),
+    (
+        RowFactories,
+        "def f(c, as_dict):\n    kind = RealDictCursor if as_dict else None\n    c.cursor(cursor_factory=kind)",
+        "def f(c, as_dict):\n    kind = RealDictCursor if as_dict else None\n    c.cursor(row_factory=kind)",
+    ),
+    (
+        RowClasses,
+        "def f(c, as_dict, kind=RealDictCursor):\n    kind = RealDictCursor if as_dict else None",
+        "def f(c, as_dict, kind=psycopg.rows.dict_row):\n    kind = psycopg.rows.dict_row if as_dict else None",
+    ),
+    (
+        RowClasses,
+        "class A:\n    kind = RealDictCursor",
+        "class A:\n    kind = staticmethod(psycopg.rows.dict_row)",
+    ),
+    (
+        RowClasses,
+        "def f(c: RealDictCursor) -> list[psycopg2.extras.RealDictRow]: ...",
+        "def f(c: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]: ...",
+    ),
+    (RowClasses, "isinstance(r, psycopg2.extras.RealDictRow)", "isinstance(r, dict)"),
+]
+LEFT_ALONE = [
+    "x.cursor(cursor_factory=F)",
+    "def f(cursor_factory=None): x.cursor(cursor_factory=cursor_factory)",
+    "async def f():\n    async with x.cursor(cursor_factory=RealDictCursor): ...",
+    "import aiopg\naiopg.connect(cursor_factory=RealDictCursor)",
+    "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
+    "isinstance(x, RealDictCursor)",
+    "RealDictCursor = 1\nx.cursor(cursor_factory=RealDictCursor)",
+    "psycopg2.connect('', connection_factory=psycopg2.extras.LoggingConnection)",
+]
+
+
+@pytest.mark.parametrize(("command", "before", "after"), CASES)
+def test_rewrite(command: type[Rewrite], before: str, after: str) -> None:
+    once = command(CodemodContext()).transform_module(cst.parse_module(f"{HEAD}{before}\n")).code
+    assert once.endswith(f"\n{after}\n")
+    assert "import psycopg\n" in once or after.count("psycopg.") == 0
+    assert command(CodemodContext()).transform_module(cst.parse_module(once)).code == once
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+@pytest.mark.parametrize("command", [RowFactories, RowClasses])
+def test_left_alone(command: type[Rewrite], text: str) -> None:
+    source = f"{HEAD}{text}\n"
+    assert command(CodemodContext()).transform_module(cst.parse_module(source)).code == source
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("class A(RealDictCursor): ...", "a class derives from `psycopg2.extras.RealDictCursor`"),
+        (
+            "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
+            "`A` is a cursor class, not a row factory",
+        ),
+        ("psycopg2.connect('').cursor(cursor_factory=thing())", "nobody knows what `thing()` is"),
+        ("thing(cursor_factory=RealDictCursor)", "`thing` takes a cursor class of psycopg2's"),
+        (
+            "psycopg2.connect('', connection_factory=psycopg2.extras.LoggingConnection)",
+            "psycopg 3 has no connection that logs",
+        ),
+    ],
+)
+def test_reported(text: str, said: str) -> None:
+    context = CodemodContext()
+    for command in (RowFactories, RowClasses):
+        command(context).transform_module(cst.parse_module(f"{HEAD}{text}\n"))
+    assert said in [each.message for each in context.scratch[ITEMS] if each.outcome == "manual"]
+
+
+def migrated(
+    folder: Path, files: dict[str, str], *, unsafe: bool = False
+) -> tuple[dict[str, str], Migration]:
+    """The texts of a project's files after its migration, and what was told of it."""
+    (folder / "pyproject.toml").touch()
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text).lstrip("\n"))
+    found = migrate([folder], Settings(), folder, ROUTE, unsafe=unsafe)
+    found.write()
+    return {name: (folder / name).read_text() for name in files}, found
+
+
+def test_dict_rows_have_a_class_of_their_own(tmp_path: Path) -> None:
+    text = "from psycopg2.extras import DictCursor\nconnection.cursor(cursor_factory=DictCursor)\n"
+    texts, found = migrated(tmp_path, {"a.py": text})
+    assert texts["a.py"].endswith("\n\nconnection.cursor(row_factory=DictRow.factory)\n")
+    assert HELPER.text.strip() in texts["a.py"]
+    assert "psycopg2.extras" not in texts["a.py"]
+    assert not found.manual
+
+
+def test_factories_travel_through_the_project(tmp_path: Path) -> None:
+    """A parameter that keeps its name gets row factories; who forwards `**` gets the new keyword."""
+    texts, found = migrated(
+        tmp_path,
+        {
+            "db.py": """
+                import psycopg2
+
+
+                def connect(**options):
+                    return psycopg2.connect("", **options)
+
+
+                def select(sql, cursor_factory=None):
+                    cursor = psycopg2.connect("").cursor(cursor_factory=cursor_factory)
+                    cursor.execute(sql)
+                    return cursor.fetchall()
+            """,
+            "use.py": """
+                from psycopg2.extras import NamedTupleCursor, RealDictCursor
+
+                from db import connect, select
+
+                select("", cursor_factory=RealDictCursor)
+                connect(cursor_factory=NamedTupleCursor)
+            """,
+        },
+    )
+    assert "cursor(row_factory=cursor_factory)" in texts["db.py"]
+    assert 'select("", cursor_factory=dict_row)\nconnect(row_factory=namedtuple_row)' in texts["use.py"]
+    assert not found.manual
