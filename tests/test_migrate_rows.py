@@ -13,6 +13,7 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.cursor_classes import HELPER
+from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
 from asyncdb_lint.migrate.project import Migration, migrate
@@ -88,6 +89,67 @@ def test_rewrite(command: type[Rewrite], before: str, after: str) -> None:
     assert once.endswith(f"\n{after}\n")
     assert "import psycopg\n" in once or after.count("psycopg.") == 0
     assert command(CodemodContext()).transform_module(cst.parse_module(once)).code == once
+
+
+CURSORS = [
+    ("c = x.cursor('n')\nfor r in c: ...", "c = x.cursor('n')\nc.itersize = 2000\nfor r in c: ..."),
+    (
+        "with x.cursor(name='n') as c:\n    list(c)",
+        "with x.cursor(name='n') as c:\n    c.itersize = 2000\n    list(c)",
+    ),
+    ("c = x.cursor('n')\nc.fetchall()", "c = x.cursor('n')\nc.fetchall()"),
+    ("c = x.cursor('n')\nc.itersize = 9\nlist(c)", "c = x.cursor('n')\nc.itersize = 9\nlist(c)"),
+    ("c = x.cursor(n)\nfor r in c: ...", "c = x.cursor(n)\nfor r in c: ..."),
+    ("c = x.cursor('n')\nc.withhold = True\nc.fetchall()", "c = x.cursor('n', withhold=True)\nc.fetchall()"),
+    (
+        "with x.cursor('n') as c:\n    c.itersize = 9\n    c.scrollable = False\n    c.execute('')",
+        "with x.cursor('n', scrollable=False) as c:\n    c.itersize = 9\n    c.execute('')",
+    ),
+    (
+        "c = x.cursor('n')\nc.execute('')\nc.withhold = True",
+        "c = x.cursor('n')\nc.execute('')\nc.withhold = True",
+    ),
+    ("c = x.cursor()\nc.itersize = 9\nc.execute('')", "c = x.cursor()\nc.execute('')"),
+    (
+        "def f(c: psycopg2.extensions.cursor): c.name",
+        'def f(c: psycopg2.extensions.cursor): getattr(c, "name", None)',
+    ),
+    ("c = x.cursor('n')\nc.name", "c = x.cursor('n')\nc.name"),
+    ("c = x.cursor()\nnext(c)\nnext(c, None)", "c = x.cursor()\nnext(iter(c.fetchone, None))\nc.fetchone()"),
+    ("next(y)\ny.itersize\ny.cursor('n')", "next(y)\ny.itersize\ny.cursor('n')"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), CURSORS)
+def test_cursors(before: str, after: str) -> None:
+    head = "import psycopg2\nimport psycopg2.extensions\nx = psycopg2.connect('')\n"
+    once = CursorAttributes(CodemodContext()).transform_module(cst.parse_module(f"{head}{before}\n")).code
+    assert once == f"{head}{after}\n"
+    assert CursorAttributes(CodemodContext()).transform_module(cst.parse_module(once)).code == once
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "said"),
+    [
+        ("with x.cursor() as c:\n    c.execute('')\nc.rowcount", "manual", "a closed cursor has no `rowcount`"),
+        ("c = x.cursor()\nc.close()\nif x:\n    c.description", "manual", "a closed cursor has no `description`"),
+        ("c = x.cursor()\ntry:\n    c.rowcount\nfinally:\n    c.close()", "", ""),
+        ("c = x.cursor()\nc.close()\nc = x.cursor()\nc.rowcount", "", ""),
+        ("with x.cursor() as c:\n    c.rowcount", "", ""),
+        ("c = x.cursor()\nc.query", "manual", "a cursor has no `query`"),
+        ("c = x.cursor()\nc.lastrowid", "manual", "a cursor has no `lastrowid`"),
+        ("c = x.cursor()\ny = c.execute('')", "changed behaviour", "`execute()` gives the cursor now, and not None"),
+        ("def f(n):\n    return x.cursor(n)", "changed behaviour", "a named cursor fetches 100 rows at a time"),
+        ("y.query\ny.lastrowid", "", ""),
+    ],
+)  # fmt: skip
+def test_told_of_cursors(text: str, outcome: str, said: str) -> None:
+    context = CodemodContext()
+    source = f"import psycopg2\nx = psycopg2.connect('')\n{text}\n"
+    assert CursorAttributes(context).transform_module(cst.parse_module(source)).code == source
+    told = context.scratch[ITEMS]
+    assert [each.outcome for each in told] == [outcome] * bool(said)
+    assert all(each.message.startswith(said) for each in told)
 
 
 @pytest.mark.parametrize("text", LEFT_ALONE)

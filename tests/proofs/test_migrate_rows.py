@@ -114,6 +114,37 @@ PROGRAMS = {
             connection.close()
             return found
     """,
+    "named cursors": """
+        import psycopg2
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            found = []
+            with connection.cursor("n") as cursor:
+                cursor.execute("select g from generate_series(1, 5000) g")
+                found += [next(cursor), next(cursor, None), cursor.itersize, cursor.name]
+                found += [row for row in cursor]
+            kept = connection.cursor("kept")
+            kept.withhold = True
+            kept.scrollable = True
+            kept.itersize = 3
+            kept.execute("select g from generate_series(1, 5) g")
+            connection.commit()
+            found += [kept.fetchone(), kept.withhold, kept.scrollable]
+            kept.scroll(-1)
+            found += list(kept)
+            kept.close()
+            plain = connection.cursor()
+            plain.itersize = 50
+            plain.execute("select 1 where false")
+            found += [plain.name, plain.scrollable, plain.withhold, next(plain, None), next(plain, 4)]
+            try:
+                next(plain)
+            except StopIteration:
+                found.append("the end")
+            connection.close()
+            return found
+    """,
     "rows by position and name": """
         import copy
         import json

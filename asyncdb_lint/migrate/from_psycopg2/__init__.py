@@ -8,6 +8,7 @@ from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
+from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
@@ -26,6 +27,7 @@ REWRITES = (
     ConnectArguments,
     RowFactories,
     RowClasses,
+    CursorAttributes,
     ConnectionAttributes,
     ConnectionBlocks,
     ErrorAttributes,

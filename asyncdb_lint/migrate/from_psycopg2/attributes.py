@@ -28,9 +28,6 @@ MANUAL = {
 MANUAL_CURSOR = {
     "mogrify": "use `psycopg.ClientCursor(connection).mogrify(…)`, which gives text",
     "callproc": "execute `SELECT * FROM name(%s)`",
-    "lastrowid": "use `INSERT … RETURNING`",
-    "query": "there is no public equal",
-    "itersize": "only server-side cursors have it, and its default is 100 in place of 2000",
 }
 LEVEL_SETTERS = {
     "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT": "autocommit = True",

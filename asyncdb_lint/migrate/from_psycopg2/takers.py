@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from asyncdb_lint.migrate import evidence
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Unknown
 
 if TYPE_CHECKING:
@@ -46,10 +47,8 @@ class Takers:
             method = call.func.attr.value
             if method == "cursor" and self.rewrite.is_object(call.func.value, "connection"):
                 return DRIVER
-            if method in self.named and self.is_open(call.func.value):
-                return KEPT
-            if method in CONNECTING and self.is_open(call.func.value):
-                return OPEN
+            if self.is_open(call.func.value) and (method in self.named) != (method in CONNECTING):
+                return KEPT if method in self.named else OPEN
         return OPEN if name in DICTS else FOREIGN
 
     def is_awaited(self, call: cst.Call) -> bool:
@@ -67,7 +66,7 @@ class Takers:
                     return found[1]
             return None
         found = project.function(kind.name) if isinstance(kind, Function) else None
-        return found[1] if found is not None else None
+        return found[1] if found is not None and found[0].name != evidence.MODULE else None
 
     def is_open(self, receiver: cst.BaseExpression) -> bool:
         """Whether an object may be psycopg2's for all that is known of it."""
@@ -85,6 +84,7 @@ class Takers:
         return frozenset(
             qualname.rpartition(".")[2]
             for summary in self.file.project.modules.values()
+            if summary.name != evidence.MODULE
             for qualname, function in summary.functions.items()
             if any(each.name == "cursor_factory" for each in function.parameters)
         )
