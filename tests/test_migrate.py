@@ -13,13 +13,12 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.cli import cli
 from asyncdb_lint.config import Settings
-from asyncdb_lint.migrate.command import ITEMS, Rewrite
+from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
-from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
 from asyncdb_lint.migrate.from_psycopg2.urls import SqlalchemyUrls
 from asyncdb_lint.migrate.project import migrate
 
@@ -124,38 +123,6 @@ def test_rewrite(command: type[Rewrite], before: str, after: str) -> None:
     once = command(CodemodContext()).transform_module(cst.parse_module(before + "\n")).code
     assert once == after + "\n"
     assert command(CodemodContext()).transform_module(cst.parse_module(once)).code == once
-
-
-@pytest.mark.parametrize(
-    ("statement", "said"),
-    [
-        ("cur.execute('select 1 where x in %s', (t,))", "`IN %s` takes no tuple"),
-        ("cur.execute(\"select interval '%s days'\", (3,))", "a placeholder inside quotes is text"),
-        ("cur.execute('select date %s', (d,))", "a typed literal takes no parameter"),
-        ("cur.execute('set timezone to %s', (z,))", "`SET` takes no parameters"),
-        (
-            "cur.execute('create role x password %s', (p,))",
-            "statements that define something take no parameters",
-        ),
-        ("cur.execute('select %s; select 2', (p,))", "several statements take no parameters"),
-        ("cur.execute('select x = any(%s)', (t,))", ""),
-        ("cur.execute('select 1; select 2')", ""),
-    ],
-)
-def test_statements_are_reported(statement: str, said: str) -> None:
-    context = CodemodContext()
-    source = f"import psycopg2\ncur = psycopg2.connect().cursor()\n{statement}\n"
-    assert ReportStatements(context).transform_module(cst.parse_module(source)).code == source
-    assert [each.message for each in context.scratch[ITEMS]] == ([said] if said else [])
-
-
-def test_statements_of_sqlalchemy() -> None:
-    context = CodemodContext()
-    source = "from sqlalchemy import text\na = text('SET LOCAL x = :value')\nb = text('select a::int where b = :b')\n"
-    ReportStatements(context).transform_module(cst.parse_module(source))
-    assert [(each.location.row, each.message) for each in context.scratch[ITEMS]] == [
-        (2, "`SET` takes no parameters")
-    ]
 
 
 # Whole projects

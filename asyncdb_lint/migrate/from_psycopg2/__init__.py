@@ -16,14 +16,14 @@ from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
-from asyncdb_lint.migrate.from_psycopg2.statements import ReportStatements
+from asyncdb_lint.migrate.from_psycopg2.statements import Statements
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
 from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
 from asyncdb_lint.migrate.project import Route
 from asyncdb_lint.migrate.to_async.rewriting import ToAsync
 
 REWRITES = (
-    ReportStatements,
+    Statements,
     ConnectArguments,
     RowFactories,
     RowClasses,

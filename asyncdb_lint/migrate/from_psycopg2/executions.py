@@ -1,0 +1,130 @@
+"""Where a file hands SQL to psycopg2: cursors' `execute()`, pandas, and SQLAlchemy's `text()`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.migrate.from_psycopg2.arguments import Parameters
+from asyncdb_lint.migrate.literals import alternatives
+from asyncdb_lint.semantics.sql_text import TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asyncdb_lint.finding import Position
+    from asyncdb_lint.migrate.command import Rewrite
+    from asyncdb_lint.migrate.from_psycopg2.placeholders import Style
+    from asyncdb_lint.migrate.literals import Literal
+    from asyncdb_lint.semantics.model import Scope
+
+EXECUTING = {"execute", "executemany"}
+READING = {"read_sql", "read_sql_query"}
+PARAMETERS = ("vars", "vars_list", "params", "params_seq", "parameters", "args", "argslist")
+RESULTS = {
+    "fetchone", "fetchall", "fetchmany", "rowcount", "statusmessage", "description", "rownumber", "scroll",
+}  # fmt: skip
+"""What reads the result of a statement."""
+MOVING = {"callproc", "nextset", "set_result", "results"}
+"""What goes on to another result."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Execution:
+    """A statement that is handed over: the call, the expression of its SQL and what that says.
+
+    `known` is false where nobody knows what executes it: then nothing is rewritten.
+    """
+
+    call: cst.Call
+    sql: cst.BaseExpression
+    texts: tuple[Literal, ...]
+    style: Style
+    parameters: Parameters
+    receiver: cst.BaseExpression | None
+    known: bool
+
+    @property
+    def many(self) -> bool:
+        """Whether it is `executemany()`."""
+        return isinstance(self.call.func, cst.Attribute) and self.call.func.attr.value == "executemany"
+
+
+def executions(rewrite: Rewrite) -> Iterator[Execution]:
+    """All of a file, in the order of the text."""
+    names_driver = rewrite.DRIVER in rewrite.file.model.module.code
+    for call in rewrite.calls():
+        func = call.func
+        if not call.args or call.args[0].star:
+            continue
+        if rewrite.full_name(func) in TEXT:
+            yield of_text(rewrite, call)
+        elif isinstance(func, cst.Attribute) and func.attr.value in EXECUTING:
+            known = rewrite.is_object(func.value, "cursor")
+            if known or (names_driver and rewrite.is_unknown(func.value) and len(call.args) > 1):
+                yield of_cursor(rewrite, call, func.value, known=known)
+        elif isinstance(func, cst.Attribute) and func.attr.value in READING:
+            connection = rewrite.file.argument(call, "con", 1)
+            if connection is not None and rewrite.is_object(connection.value, "connection"):
+                yield of_cursor(rewrite, call, None, known=True)
+
+
+def of_cursor(
+    rewrite: Rewrite, call: cst.Call, receiver: cst.BaseExpression | None, *, known: bool
+) -> Execution:
+    """`cursor.execute(sql, parameters)`, or `read_sql(sql, connection, params=…)`."""
+    file = rewrite.file
+    query = file.argument(call, "query", 0) or file.argument(call, "sql", 0) or call.args[0]
+    position = 1 if receiver is not None else 4
+    given = next((found for name in PARAMETERS if (found := file.argument(call, name, position))), None)
+    values = given.value if given is not None else None
+    is_none = isinstance(values, cst.Name) and values.value == "None"
+    many = isinstance(call.func, cst.Attribute) and call.func.attr.value == "executemany"
+    style: Style = "plain" if values is None or is_none else "percent"
+    if any(arg.star for arg in call.args):
+        style = "percent"
+    texts = tuple(alternatives(file, query.value))
+    return Execution(call, query.value, texts, style, Parameters(file, values, many=many), receiver, known)
+
+
+def of_text(rewrite: Rewrite, call: cst.Call) -> Execution:
+    """`text("… :name")`, with the parameters of the `execute()` around it."""
+    file = rewrite.file
+    outer = file.model.parents.get(file.model.parents.get(call, call))
+    values = None
+    if isinstance(outer, cst.Call) and len(outer.args) > 1 and outer.args[0].value is call:
+        values = outer.args[1].value
+    texts = tuple(alternatives(file, call.args[0].value))
+    return Execution(
+        call, call.args[0].value, texts, "colon", Parameters(file, values, many=False), None, known=True
+    )
+
+
+def result_is_read(rewrite: Rewrite, execution: Execution) -> bool:
+    """Whether the function reads what an execution gave, before the cursor executes something else."""
+    file, receiver = rewrite.file, execution.receiver
+    if receiver is None:
+        return True
+    name = file.source(receiver, 200)
+    scope = file.model.scope_of(execution.call).function
+    events: list[tuple[Position, bool]] = []
+    for node in rewrite.attributes():
+        method = node.attr.value
+        is_execution = method in EXECUTING or method in MOVING
+        if (is_execution or method in RESULTS) and is_same(rewrite, node.value, name, scope):
+            events.append((file.span(node)[0], not is_execution))
+    for kind in (cst.For, cst.CompFor, cst.Return, cst.Arg):
+        for each in file.model.nodes.get(kind, ()):
+            value = getattr(each, "iter", None) or getattr(each, "value", None)
+            if isinstance(value, cst.BaseExpression) and is_same(rewrite, value, name, scope):
+                events.append((file.span(value)[0], True))
+    here = file.span(execution.call)[1]
+    following = sorted(each for each in events if each[0] >= here)
+    return bool(following) and following[0][1]
+
+
+def is_same(rewrite: Rewrite, node: cst.BaseExpression, name: str, scope: Scope | None) -> bool:
+    """Whether an expression says the same name in the same function."""
+    return rewrite.file.source(node, 200) == name and rewrite.file.model.scope_of(node).function is scope

@@ -1,0 +1,431 @@
+"""SQL that psycopg 3 refuses or reads otherwise: the rules on text alone, the literals, and the command."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+
+import libcst as cst
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from libcst.codemod import CodemodContext
+
+from asyncdb_lint.migrate.changes import Changes
+from asyncdb_lint.migrate.command import ITEMS, UNSAFE, alone
+from asyncdb_lint.migrate.from_psycopg2.placeholders import Style, parameters, statements, tokens
+from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
+from asyncdb_lint.migrate.from_psycopg2.statements import Statements
+from asyncdb_lint.migrate.literals import HOLE, read
+
+# Text alone
+
+
+def mended(sql: str, style: Style = "percent") -> str:
+    """The text with all edits made."""
+    edits = {edit for finding in findings(sql, style) for edit in finding.edits}
+    for edit in sorted(edits, reverse=True):
+        sql = sql[: edit.start] + edit.new + sql[edit.end :]
+    return sql
+
+
+def test_tokens() -> None:
+    sql = """select E'\\'%s', $$ %s $$, $a$ ; $a$ from "T%s" where x in %s -- %s ;\n and y = %(n)s::int and '%%s'"""
+    (statement,) = statements(sql, "percent")
+    assert [(each.text, each.name) for each in statement.placeholders] == [("%s", ""), ("%(n)s", "n")]
+    assert len(statement.quoted) == 3
+    assert [each.name for each in parameters(sql, "percent")] == ["", "", "", "", "", "n"]
+
+
+def test_tokens_of_sqlalchemy() -> None:
+    (statement,) = statements(r"select a::int, :x, b\:c, '12:30' where y = :y", "colon")
+    assert [each.name for each in statement.placeholders] == ["x", "y"]
+
+
+@given(
+    st.text(alphabet="ab'\"$%s()[];:-/*\\ \n.,in", max_size=60),
+    st.sampled_from(["percent", "colon", "plain"]),
+)
+def test_any_text(sql: str, style: Style) -> None:
+    """Tokens come in order and do not overlap; nothing makes the rules fail."""
+    found = list(tokens(sql, style))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
+    assert all(sql[each.start : each.end] == each.text for each in found)
+    mended(sql, style)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x IN %s and y not in %(b)s", "x = ANY(%s) and y <> all(%(b)s)"),
+        ("select f(a, b) in %s", "select f(a, b) = any(%s)"),
+        (f"select {HOLE}.id IN %s", f"select {HOLE}.id = ANY(%s)"),
+        ("a is %s or b IS NOT %s", "a is not distinct from %s or b IS DISTINCT FROM %s"),
+        ("select interval %s + t.date", "select %s::interval + t.date"),
+        ("select TIMESTAMP WITH TIME ZONE %s", "select %s::TIMESTAMP WITH TIME ZONE"),
+        ("select timestamp(0) %(a)s", "select %(a)s::timestamp(0)"),
+        ("now() - interval '%s days'", "now() - (%s * interval '1 day')"),
+        ("now() - '%(n)s hours'::INTERVAL", "now() - (%(n)s * INTERVAL '1 hour')"),
+        ("now() + interval '-%s min'", "now() + (-%s * interval '1 minute')"),
+        ("extract(%s from x)", "date_part(%s, x)"),
+        ("SET LOCAL statement_timeout = %s", "SELECT set_config('statement_timeout', %s::text, true)"),
+        ("set session a.b to %s", "select set_config('a.b', %s::text, false)"),
+        ("set search_path to %s", "select set_config('search_path', quote_ident(%s::text), false)"),
+        ("set time zone %s", "select set_config('TimeZone', %s::text, false)"),
+        ("set role %s;", "select set_config('role', %s::text, false);"),
+        ("set session authorization %s", "select set_config('session_authorization', %s::text, false)"),
+        ("NOTIFY Jobs, %s", "SELECT pg_notify('jobs', %s)"),
+        ('notify "Jobs", %s', "select pg_notify('Jobs', %s)"),
+        ("where %s is null or a = %s", "where %s::text is null or a = %s"),
+        ("where %(a)s is null or a = %(a)s::int", "where %(a)s::int is null or a = %(a)s::int"),
+        ("select concat(%s, 'a', %s::text)", "select concat(%s::text, 'a', %s::text)"),
+        ("select format(%s, %s)", "select format(%s, %s::text)"),
+        ("select unnest(%s)", "select unnest(%s::text[])"),
+        ("generate_series(%s, %s)", "generate_series(%s::int, %s::int)"),
+        (
+            "create temp table a as select 1 where x in %s",
+            "create temp table a as select 1 where x = any(%s)",
+        ),
+    ],
+)
+def test_edits(before: str, after: str) -> None:
+    assert mended(before) == after
+    assert mended(after) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("set local x = :v", "select set_config('x', CAST(:v AS text), true)"),
+        ("select date :d, a::int", "select CAST(:d AS date), a::int"),
+        ("now() - interval ':n days'", "now() - (:n * interval '1 day')"),
+    ],
+)
+def test_edits_of_sqlalchemy(before: str, after: str) -> None:
+    assert mended(before, "colon") == after
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("select (a, b) in %s", "row-membership"),
+        ("select row(a, b) in %s", "row-membership"),
+        ("select a = b in %s", "membership"),
+        ("select interval %s day", "typed-literal"),
+        ("select '%s'", "quoted"),
+        ("a like '%%%s%%'", "quoted"),
+        ('select "a%s"', "quoted"),
+        ("select interval '%s' day", "quoted"),
+        ("select a order by %s desc", "order"),
+        ("row_number() over (order by %s)", "order"),
+        ("select date_trunc(%s, t) from a group by date_trunc(%s, t)", "group"),
+        ("prepare a as select %s", "prepare"),
+        ("%(a)s is null or x = %(a)s", "null"),
+        ("select round(%s, 2)", "round"),
+        ("select %s * %s", "overflow"),
+        ("select a && %s", "array"),
+    ],
+)
+def test_left_to_people(sql: str, rule: str) -> None:
+    assert [each.rule for each in findings(sql, "percent")] == [rule]
+    assert mended(sql) == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        ("create role a password %s", "utility"),
+        ("create view a as select %s", "utility"),
+        ("create table a as execute b(%s)", "utility"),
+        ("do $$ begin perform %s; end $$", "utility"),
+        ("comment on table a is %s", "utility"),
+        ("set search_path to %s, public", "set"),
+        (f"set {HOLE} = %s", "set"),
+        (f"notify {HOLE}, %s", "notify"),
+        ("select %s; select 1", "several"),
+    ],
+)
+def test_bound_in_the_client(sql: str, rule: str) -> None:
+    assert [(each.rule, each.client) for each in findings(sql, "percent")] == [(rule, True)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select position('a' in %s), x in (%s), x in (%s, %s)",
+        "select x = any(%s), now() at time zone %s",
+        "insert into t (date, time) values (%s, %s) on conflict (date) do update set date = %s",
+        "update t set interval = %s where date = %s and x is null",
+        "select %s is true, x = %s is null",
+        "select a = %(a)s or %(a)s is null",
+        "select %(a)s::int is null or a = %(a)s",
+        "select to_char(x, 'YYYY'), '100%%' from t limit %s offset %s",
+        "select generate_series(1, %s), round(%s::numeric, 2), concat(a, lower(%s))",
+        "select date_trunc(%(a)s, t) from a group by date_trunc(%(a)s, t)",
+        "select a order by b + %s, case when c = %s then 1 end",
+        "select 1; select 2;",
+        "explain select %s",
+        "declare c cursor for select %s",
+        "call f(%s)",
+        "select %s;",
+        "-- what '%s' is in %s\nselect 1",
+    ],
+)
+def test_nothing_wrong(sql: str) -> None:
+    assert not findings(sql, "percent")
+
+
+# Literals
+
+
+def rewritten(source: str) -> str | None:
+    """A file whose first call's argument is edited: `in %s` becomes `= any(%s)`."""
+    file = alone(cst.parse_module(source))
+    (call, *_) = [
+        each for each in file.model.nodes[cst.Call] if file.source(each, 200).startswith("execute(")
+    ]
+    assert isinstance(call, cst.Call)
+    literal = read(file, call.args[0].value)
+    assert literal is not None
+    changed = literal.edited(
+        [each for finding in findings(literal.text, "percent") for each in finding.edits]
+    )
+    if changed is None:
+        return None
+    changes = Changes()
+    for node, how in changed:
+        changes.note(node, how)
+    return changes.apply(file.model.module).code
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (r"execute('''\'s\' in %s''')", r"execute('''\'s\' = any(%s)''')"),
+        ("execute(r'\\d in %s')", "execute(r'\\d = any(%s)')"),
+        ("execute('notify c, %s')", "execute(\"select pg_notify('c', %s)\")"),
+        ("execute(f'notify c, %s')", "execute(f\"select pg_notify('c', %s)\")"),
+        ("execute('\"a\" || interval %s')", "execute('\"a\" || %s::interval')"),
+        (
+            "execute('\\'a\\' || interval \\'%s days\\'')",
+            "execute('\\'a\\' || (%s * interval \\'1 day\\')')",
+        ),
+        ("execute(f'{a[\"b\"]} {{}} in %s')", "execute(f'{a[\"b\"]} {{}} = any(%s)')"),
+        (
+            "execute('select ' 'x in' # why\n ' %s')",
+            "execute('select ' 'x = any(' # why\n '%s)')",
+        ),
+        ("execute('a' + b + 'in %s')", "execute('a' + b + '= any(%s)')"),
+        ("execute('from %s where x in %%s' % t)", "execute('from %s where x = any(%%s)' % t)"),
+        ("execute('from {} where x in %s'.format(t))", "execute('from {} where x = any(%s)'.format(t))"),
+        (
+            "import textwrap\nexecute(textwrap.dedent('''\n  x\n  in %s'''))",
+            "import textwrap\nexecute(textwrap.dedent('''\n  x\n  = any(%s)'''))",
+        ),
+        (
+            "from psycopg2 import sql\nexecute(sql.SQL('{} in %s').format(a))",
+            "from psycopg2 import sql\nexecute(sql.SQL('{} = any(%s)').format(a))",
+        ),
+        ("Q = 'x in %s'\ndef f():\n    execute(Q)", "Q = 'x = any(%s)'\ndef f():\n    execute(Q)"),
+        (
+            "q = 'select 1 '\nq += 'where x in %s'\nexecute(q)",
+            "q = 'select 1 '\nq += 'where x = any(%s)'\nexecute(q)",
+        ),
+    ],
+)
+def test_literals(before: str, after: str) -> None:
+    assert rewritten(before) == after
+
+
+def test_holes_are_not_edited() -> None:
+    assert rewritten("execute(f'x {a} %s is {b}null and interval {c}%s')") is not None
+    assert rewritten("execute(f'x in {a}%s')") == "execute(f'x in {a}%s')"
+
+
+@given(st.text(max_size=20), st.sampled_from(["", "f", "r"]), st.booleans())
+def test_literals_say_what_python_says(text: str, prefix: str, triple: bool) -> None:
+    """The text that is read is the string that Python makes of it."""
+    quote = '"' * 3 if triple else '"'
+    code = f"{prefix}{quote}{text}{quote}"
+    try:
+        node = cst.parse_expression(code)
+        value = ast.literal_eval(code) if prefix != "f" else ast.literal_eval(code.replace("f", "", 1))
+    except (SyntaxError, ValueError, cst.ParserSyntaxError):
+        return
+    if "\r" in code or (prefix == "f" and ("{" in text or "}" in text)):
+        return
+    found = read(alone(cst.parse_module(code)), node)
+    assert (found.text if found is not None else "") == value
+
+
+# The command
+
+CURSOR = "import psycopg2\ncur = psycopg2.connect().cursor()\n"
+
+
+def run(statement: str, *, unsafe: bool = False) -> tuple[str, list[str]]:
+    """The statement afterwards, and what was said: `1` for row 1 by outcome."""
+    context = CodemodContext(scratch={UNSAFE: unsafe})
+    code = Statements(context).transform_module(cst.parse_module(f"{CURSOR}{statement}\n")).code
+    again = Statements(CodemodContext(scratch={UNSAFE: unsafe})).transform_module(cst.parse_module(code)).code
+    assert again == code
+    return code.partition(".cursor()\n")[2].removesuffix("\n"), [
+        each.outcome for each in context.scratch[ITEMS]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("cur.execute('x in %s', (tuple(a),))", "cur.execute('x = any(%s)', (list(a),))"),
+        ("cur.execute('x in %s', ((1, 2),))", "cur.execute('x = any(%s)', ([1, 2],))"),
+        ("cur.execute('x in %s', [(1,)])", "cur.execute('x = any(%s)', [[1]])"),
+        (
+            "cur.execute('y = %s and x in %(a)s and 1', {'a': tuple(a)})",
+            "cur.execute('y = %s and x = any(%(a)s) and 1', {'a': list(a)})",
+        ),
+        ("cur.execute('x in %(a)s', dict(a=tuple(a)))", "cur.execute('x = any(%(a)s)', dict(a=list(a)))"),
+        (
+            "p = (tuple(a), 1)\ncur.execute('x in %s and y = %s', p)",
+            "p = (list(a), 1)\ncur.execute('x = any(%s) and y = %s', p)",
+        ),
+        (
+            "t = tuple(a)\ncur.execute('x in %s and y in %s', (t, t))",
+            "t = tuple(a)\ncur.execute('x = any(%s) and y = any(%s)', (list(t), list(t)))",
+        ),
+        (
+            "def f(a: tuple[int, ...]):\n    cur.execute('x in %s', (a,))",
+            "def f(a: tuple[int, ...]):\n    cur.execute('x = any(%s)', (list(a),))",
+        ),
+        (
+            "cur.executemany('delete from t where x in %s', [(tuple(i),) for i in a])",
+            "cur.executemany('delete from t where x = any(%s)', [(list(i),) for i in a])",
+        ),
+        (
+            "Q = 'x in %s'\ncur.execute(Q, (tuple(a),))\ncur.execute(Q, (tuple(b),))",
+            "Q = 'x = any(%s)'\ncur.execute(Q, (list(a),))\ncur.execute(Q, (list(b),))",
+        ),
+        (
+            "if a:\n    q = 'x is %s'\nelse:\n    q = 'y is %s'\ncur.execute(q, (a,))",
+            "if a:\n    q = 'x is not distinct from %s'\nelse:\n    q = 'y is not distinct from %s'\n"
+            "cur.execute(q, (a,))",
+        ),
+        ("cur.execute('select interval %s', [a])", "cur.execute('select %s::interval', [a])"),
+        (
+            "cur.execute(\"select interval '%s days'\", (n,))",
+            "cur.execute(\"select (%s * interval '1 day')\", (n,))",
+        ),
+        ("cur.execute('notify a, %s', (n,))", "cur.execute(\"select pg_notify('a', %s)\", (n,))"),
+        ("cur.execute('select %s', 'x')", "cur.execute('select %s', ('x',))"),
+        ("cur.execute('select %s', (f'{x}'))", "cur.execute('select %s', (f'{x}',))"),
+        ("cur.execute('select %s', str(x))", "cur.execute('select %s', (str(x),))"),
+        (
+            "import sqlalchemy as sa\nsa.text('x in :a')",
+            "import sqlalchemy as sa\nsa.text('x in :a').bindparams(sa.bindparam(\"a\", expanding=True))",
+        ),
+        (
+            "import sqlalchemy as sa\nsa.text('x is :a')",
+            "import sqlalchemy as sa\nsa.text('x is not distinct from :a')",
+        ),
+    ],
+)
+def test_safe(before: str, after: str) -> None:
+    code, outcomes = run(before)
+    assert code == after
+    assert set(outcomes) == {"rewritten"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("cur.execute('x in %s', (a,))", "cur.execute('x = any(%s)', (list(a),))"),
+        (
+            "cur.execute('set x = %s', (a,))",
+            "cur.execute(\"select set_config('x', %s::text, false)\", (a,))",
+        ),
+        (
+            "cur.execute('create role a password %s', (a,))",
+            "psycopg.ClientCursor(cur.connection).execute('create role a password %s', (a,))",
+        ),
+        (
+            "psycopg2.connect().cursor().execute('drop role %s; select 1', (a,))",
+            "psycopg.ClientCursor(psycopg2.connect()).execute('drop role %s; select 1', (a,))",
+        ),
+        (
+            "cur.execute('delete from t; select 1')\nprint(cur.fetchone())",
+            "cur.execute('delete from t; select 1')\nwhile cur.nextset():\n    pass\nprint(cur.fetchone())",
+        ),
+        ("cur.execute('select %s is null', (a,))", "cur.execute('select %s::text is null', (a,))"),
+        (
+            "cur.execute('select concat(%s, a)', (str(a),))",
+            "cur.execute('select concat(%s::text, a)', (str(a),))",
+        ),
+        (
+            "cur.execute('select unnest(%s)', (['a', 'b'],))",
+            "cur.execute('select unnest(%s::text[])', (['a', 'b'],))",
+        ),
+        (
+            "cur.execute('select generate_series(%s, %s)', (1, len(a)))",
+            "cur.execute('select generate_series(%s::int, %s::int)', (1, len(a)))",
+        ),
+        (
+            "cur.execute(\"select interval '%s years'\", (a,))",
+            "cur.execute(\"select (%s * interval '1 year')\", (a,))",
+        ),
+    ],
+)
+def test_unsafe(before: str, after: str) -> None:
+    code, outcomes = run(before)
+    assert (code, set(outcomes)) == (before, {"manual"})
+    code, outcomes = run(before, unsafe=True)
+    assert code == after
+    assert set(outcomes) == {"changed behaviour"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "cur.execute('x in %s', a)",
+        "cur.execute('(x, y) in %s', (((1, 2),),))",
+        "cur.execute('x in %s', (((1, 2),),))",
+        "cur.execute('x in %(a)s or %(a)s = y', {'a': tuple(a)})",
+        "cur.execute(f'{b} x in %s', (tuple(a), 1))",
+        "Q = 'x in %s'\ncur.execute(Q, (tuple(a),))\ncur.execute(Q, a)",
+        "Q = 'x is %s'\nprepared(Q)\ncur.execute(Q, (a,))",
+        "cur.execute('select %s', 'ab', 'c')\ncur.execute('select %s, %s', 'ab')",
+        "cur.execute('create role a password %s; select 1', (a,))\nprint(cur.fetchall())",
+        "cur.execute('select a order by %s', (1,))",
+        "def f(c):\n    c.execute('x in %s', (tuple(a),))",
+        "import sqlalchemy as sa\nsa.text('create role a password :p')",
+    ],
+)
+def test_manual(statement: str) -> None:
+    code, outcomes = run(statement, unsafe=True)
+    assert "manual" in outcomes
+    assert code == statement or "'ab', 'c'" in statement
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "cur.execute('select 1; select 2')",
+        "cur.execute('select %s, x = any(%s)', (a, [1]))",
+        "cur.execute('select a && %s', (['a'],))",
+        "cur.execute('select concat(%s, a)', (1,))",
+        "cur.execute('select %s is null', (1,))",
+        "cur.execute(a, b)",
+        "class Thing:\n    def execute(self, a, b): ...\nThing().execute('x in %s', (tuple(a),))",
+        "print('x in %s', (tuple(a),))",
+        "from sqlalchemy import bindparam, text\ntext('x in :a').bindparams(bindparam('a', expanding=True))",
+        "from sqlalchemy import text\ntext('select a::int where b = :b')",
+    ],
+)
+def test_left_alone(statement: str) -> None:
+    assert run(statement, unsafe=True) == (statement, [])
+
+
+def test_place_in_long_texts() -> None:
+    context = CodemodContext()
+    source = f'{CURSOR}cur.execute("""\n  select 1\n  where x in %s""", a)\n'
+    Statements(context).transform_module(cst.parse_module(source))
+    assert [each.location.row for each in context.scratch[ITEMS]] == [5]
