@@ -169,7 +169,8 @@ class Statements(Rewrite):
         for name in literal.names:
             bound = assignments(self.file, name)
             for use in {use for binding in bound for use in binding.uses}:
-                if use not in self.read_through and not self.is_logged(use):
+                is_added_to = isinstance(self.parent(use), cst.AugAssign)
+                if use not in self.read_through and not is_added_to and not self.is_logged(use):
                     return False
         return True
 
