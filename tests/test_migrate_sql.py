@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
+from pathlib import Path
 
 import libcst as cst
 import pytest
@@ -11,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libcst.codemod import CodemodContext
 
+from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.changes import Changes
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, alone
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.placeholders import Style, parameters, statements, tokens
 from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
 from asyncdb_lint.migrate.from_psycopg2.statements import Statements
 from asyncdb_lint.migrate.literals import HOLE, read
+from asyncdb_lint.migrate.project import migrate
 
 # Text alone
 
@@ -310,6 +315,14 @@ def run(statement: str, *, unsafe: bool = False) -> tuple[str, list[str]]:
             "if a:\n    q = 'x is not distinct from %s'\nelse:\n    q = 'y is not distinct from %s'\n"
             "cur.execute(q, (a,))",
         ),
+        (
+            "q = 'select 1 where true'\nif a:\n    q += ' and x in %(a)s'\ncur.execute(q, {'a': tuple(a)})",
+            "q = 'select 1 where true'\nif a:\n    q += ' and x = any(%(a)s)'\ncur.execute(q, {'a': list(a)})",
+        ),
+        (
+            "cur.mogrify('x in %s and y is %s', (tuple(a), b))",
+            "cur.mogrify('x = any(%s) and y is %s', (list(a), b))",
+        ),
         ("cur.execute('select interval %s', [a])", "cur.execute('select %s::interval', [a])"),
         (
             "cur.execute(\"select interval '%s days'\", (n,))",
@@ -355,6 +368,10 @@ def test_safe(before: str, after: str) -> None:
             "cur.execute('delete from t; select 1')\nprint(cur.fetchone())",
             "cur.execute('delete from t; select 1')\nwhile cur.nextset():\n    pass\nprint(cur.fetchone())",
         ),
+        (
+            "from psycopg2 import sql\ncur.execute(sql.SQL('{} in {}').format(a, sql.Literal(tuple(b))))",
+            "from psycopg2 import sql\ncur.execute(sql.SQL('{} = any({})').format(a, sql.Literal(list(b))))",
+        ),
         ("cur.execute('select %s is null', (a,))", "cur.execute('select %s::text is null', (a,))"),
         (
             "cur.execute('select concat(%s, a)', (str(a),))",
@@ -396,6 +413,8 @@ def test_unsafe(before: str, after: str) -> None:
         "cur.execute('create role a password %s; select 1', (a,))\nprint(cur.fetchall())",
         "cur.execute('select a order by %s', (1,))",
         "def f(c):\n    c.execute('x in %s', (tuple(a),))",
+        "def f(db):\n    return db.query('select 1 where x in %s', (tuple(a),))",
+        "q = 'select 1 where true'\nif a:\n    q += ' and x in %s'\ncur.execute(q, p)",
         "import sqlalchemy as sa\nsa.text('create role a password :p')",
     ],
 )
@@ -415,7 +434,9 @@ def test_manual(statement: str) -> None:
         "cur.execute('select %s is null', (1,))",
         "cur.execute(a, b)",
         "class Thing:\n    def execute(self, a, b): ...\nThing().execute('x in %s', (tuple(a),))",
-        "print('x in %s', (tuple(a),))",
+        "print('select 1 where x in %s', (tuple(a),))",
+        "log.warning('select %s interval %s', a, b)",
+        "import django.db\ndef f(c):\n    c.execute('select interval %s', (a,))",
         "from sqlalchemy import bindparam, text\ntext('x in :a').bindparams(bindparam('a', expanding=True))",
         "from sqlalchemy import text\ntext('select a::int where b = :b')",
     ],
@@ -429,3 +450,15 @@ def test_place_in_long_texts() -> None:
     source = f'{CURSOR}cur.execute("""\n  select 1\n  where x in %s""", a)\n'
     Statements(context).transform_module(cst.parse_module(source))
     assert [each.location.row for each in context.scratch[ITEMS]] == [5]
+
+
+def test_texts_of_other_modules(tmp_path: Path) -> None:
+    """A text that another module may execute stays: its values are out of sight."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "queries.py").write_text(f"{CURSOR}QUERY = 'x in %s'\ncur.execute(QUERY, (tuple(a),))\n")
+    route = dataclasses.replace(ROUTE, rewrites=(Statements,))
+    assert migrate([tmp_path], Settings(), tmp_path, route).texts
+    (tmp_path / "use.py").write_text("from queries import QUERY, cur\ncur.execute(QUERY, b)\n")
+    found = migrate([tmp_path], Settings(), tmp_path, route)
+    assert not found.texts
+    assert [(Path(each.filename).name, each.location.row) for each in found.manual][0] == ("queries.py", 3)

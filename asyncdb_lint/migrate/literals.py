@@ -81,18 +81,26 @@ class Literal:
         """The changes of nodes that make these edits of the text; None where one is not possible."""
         new: dict[Piece, list[tuple[int, int, str]]] = {}
         for start, end, text in edits:
-            spots = self.spots[start:end] or self.spots[max(start - 1, 0) : max(start, 1)]
+            spots = self.spots[start:end]
+            if start == end:
+                spots = self.gap(start)
+            elif any(spot.char == HOLE for spot in spots):
+                return None
             if not spots or any(spot.piece is None for spot in spots):
                 return None
-            if start == end:
-                at = spots[0].end if start > 0 else spots[0].start
-                spots = (spots[0]._replace(start=at, end=at),)
             for number, (piece, first, last) in enumerate(stretches(spots)):
                 written = encoded(text, piece, spots[0].doubled) if number == 0 else ""
                 if written is None:
                     return None
                 new.setdefault(piece, []).append((first, last, written))
         return [change for piece, parts in new.items() for change in changes(piece, parts)]
+
+    def gap(self, at: int) -> tuple[Spot, ...]:
+        """The place between two characters, in the piece of the one before it, or else of the one after it."""
+        before, after = self.spots[max(at - 1, 0) : at], self.spots[at : at + 1]
+        if before and before[0].piece is not None:
+            return (before[0]._replace(start=before[0].end),)
+        return (after[0]._replace(end=after[0].start),) if after else ()
 
     def row_of(self, offset: int) -> tuple[Piece, int] | None:
         """The piece in which a character is written, and how many lines below the piece's first."""
@@ -284,11 +292,23 @@ def alternatives(file: FileContext, node: cst.BaseExpression) -> list[Literal]:
     return [found] if found is not None else []
 
 
+def fragments(file: FileContext, node: cst.BaseExpression) -> list[Literal]:
+    """The texts that a name is put together from where branches and loops add to it: parts, in no order."""
+    if not isinstance(node, cst.Name):
+        return []
+    reader = Reader(file)
+    values = [reader.assigned(each) for each in assignments(file, node)]
+    if None in values or len(values) < 2:
+        return []
+    texts = [read(file, each) for each in values if each is not None]
+    return [dataclasses.replace(each, names=(*each.names, node)) for each in texts if each is not None]
+
+
 def read(file: FileContext, node: cst.BaseExpression) -> Literal | None:
     """What a string expression says; None where nothing of it is written down."""
     reader = Reader(file)
     spots = reader.spots(node)
-    if spots is None or all(spot.piece is None for spot in spots):
+    if spots is None or all(spot.char == HOLE for spot in spots):
         return None
     return Literal(tuple(spots), tuple(reader.names))
 
@@ -329,7 +349,9 @@ def refilled(
         if len(set(match[0])) == 1 and first.piece is last.piece:
             found.append(first._replace(end=last.end))
         else:
-            found.append(hole(field(match[0])))
+            is_one = first.piece is last.piece
+            piece, start, end = (first.piece, first.start, last.end) if is_one else (None, 0, 0)
+            found.append(Spot(HOLE, piece, start, end, field=field(match[0])))
         at = match.end()
     found += spots[at:]
     return [

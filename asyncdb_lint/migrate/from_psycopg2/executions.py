@@ -1,14 +1,17 @@
-"""Where a file hands SQL to psycopg2: cursors' `execute()`, pandas, and SQLAlchemy's `text()`."""
+"""Where a file hands SQL to psycopg2: cursors, pandas, SQLAlchemy's `text()`, and helpers that pass it on."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from asyncdb_lint.migrate.evidence import is_decisive
 from asyncdb_lint.migrate.from_psycopg2.arguments import Parameters
-from asyncdb_lint.migrate.literals import alternatives
+from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters
+from asyncdb_lint.migrate.literals import alternatives, fragments
 from asyncdb_lint.semantics.sql_text import TEXT
 
 if TYPE_CHECKING:
@@ -20,13 +23,28 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.literals import Literal
     from asyncdb_lint.semantics.model import Scope
 
-EXECUTING = {"execute", "executemany"}
+EXECUTING = {"execute", "executemany", "mogrify"}
 READING = {"read_sql", "read_sql_query"}
 PARAMETERS = ("vars", "vars_list", "params", "params_seq", "parameters", "args", "argslist")
 RESULTS = {
     "fetchone", "fetchall", "fetchmany", "rowcount", "statusmessage", "description", "rownumber", "scroll",
 }  # fmt: skip
 """What reads the result of a statement."""
+SHOWING = {
+    "debug",
+    "info",
+    "warning",
+    "error",
+    "exception",
+    "critical",
+    "log",
+    "print",
+    "format",
+    "replace",
+    "sub",
+}
+"""What shows a text to people, or makes another of it."""
+STATEMENT = re.compile(r"\s*(?:select|insert|update|delete|with|values|merge)\b", re.IGNORECASE)
 MOVING = {"callproc", "nextset", "set_result", "results"}
 """What goes on to another result."""
 
@@ -35,7 +53,8 @@ MOVING = {"callproc", "nextset", "set_result", "results"}
 class Execution:
     """A statement that is handed over: the call, the expression of its SQL and what that says.
 
-    `known` is false where nobody knows what executes it: then nothing is rewritten.
+    `known` is false where nobody knows what executes it: then nothing is rewritten. `partial` says that the texts are
+    parts of one statement, which branches put together.
     """
 
     call: cst.Call
@@ -45,16 +64,19 @@ class Execution:
     parameters: Parameters
     receiver: cst.BaseExpression | None
     known: bool
+    partial: bool = False
 
     @property
-    def many(self) -> bool:
-        """Whether it is `executemany()`."""
-        return isinstance(self.call.func, cst.Attribute) and self.call.func.attr.value == "executemany"
+    def method(self) -> str:
+        """The name of what is called."""
+        func = self.call.func
+        return func.attr.value if isinstance(func, cst.Attribute) else getattr(func, "value", "")
 
 
 def executions(rewrite: Rewrite) -> Iterator[Execution]:
     """All of a file, in the order of the text."""
-    names_driver = rewrite.DRIVER in rewrite.file.model.module.code
+    model = rewrite.file.model
+    concerns = rewrite.DRIVER in model.module.code or is_decisive(model.summary.imports)
     for call in rewrite.calls():
         func = call.func
         if not call.args or call.args[0].star:
@@ -63,12 +85,21 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
             yield of_text(rewrite, call)
         elif isinstance(func, cst.Attribute) and func.attr.value in EXECUTING:
             known = rewrite.is_object(func.value, "cursor")
-            if known or (names_driver and rewrite.is_unknown(func.value) and len(call.args) > 1):
+            if known or (concerns and rewrite.is_unknown(func.value) and len(call.args) > 1):
                 yield of_cursor(rewrite, call, func.value, known=known)
         elif isinstance(func, cst.Attribute) and func.attr.value in READING:
             connection = rewrite.file.argument(call, "con", 1)
             if connection is not None and rewrite.is_object(connection.value, "connection"):
                 yield of_cursor(rewrite, call, None, known=True)
+        elif concerns and len(call.args) > 1 and rewrite.is_unknown(call):
+            passed = of_cursor(rewrite, call, func, known=False)
+            if passed.method not in SHOWING and any(is_statement(each.text) for each in passed.texts):
+                yield passed
+
+
+def is_statement(text: str) -> bool:
+    """Whether a text is a whole statement with parameters."""
+    return STATEMENT.match(text) is not None and bool(parameters(text, "percent"))
 
 
 def of_cursor(
@@ -86,7 +117,11 @@ def of_cursor(
     if any(arg.star for arg in call.args):
         style = "percent"
     texts = tuple(alternatives(file, query.value))
-    return Execution(call, query.value, texts, style, Parameters(file, values, many=many), receiver, known)
+    parts = () if texts else tuple(fragments(file, query.value))
+    given_ones = Parameters(file, values, many=many)
+    return Execution(
+        call, query.value, texts or parts, style, given_ones, receiver, known, partial=bool(parts)
+    )
 
 
 def of_text(rewrite: Rewrite, call: cst.Call) -> Execution:

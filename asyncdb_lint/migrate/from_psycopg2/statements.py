@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from asyncdb_lint.finding import Position
 from asyncdb_lint.migrate.command import CODES, Item, Rewrite
-from asyncdb_lint.migrate.from_psycopg2.arguments import as_list, in_tuple, type_of
+from asyncdb_lint.migrate.from_psycopg2.arguments import in_tuple, type_of
+from asyncdb_lint.migrate.from_psycopg2.cases import Case, Judge, is_new_cursor
 from asyncdb_lint.migrate.from_psycopg2.executions import executions, result_is_read
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters, statements
 from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
-from asyncdb_lint.migrate.literals import HOLE, assignments
+from asyncdb_lint.migrate.literals import HOLE
 from asyncdb_lint.semantics import expressions as ex
 
 if TYPE_CHECKING:
-    from asyncdb_lint.migrate.changes import How
     from asyncdb_lint.migrate.command import Outcome
     from asyncdb_lint.migrate.from_psycopg2.executions import Execution
-    from asyncdb_lint.migrate.from_psycopg2.placeholders import Token
-    from asyncdb_lint.migrate.from_psycopg2.sql_edits import Finding
     from asyncdb_lint.migrate.literals import Literal, Piece
 
-LOGGING = {"debug", "info", "warning", "error", "exception", "log", "print", "mogrify"}
-BY_VALUE = {"untyped", "series", "overflow", "round", "array", "null"}
-"""Rules that hold for some values only: where nobody knows the cursor, they say nothing."""
 NOTES = {
     "list": "`list()` takes the value for a sequence, as `IN` did for a tuple",
     "null": "any type will do for the test",
@@ -37,20 +31,6 @@ NOTES = {
 """What to know where a rewrite holds for the values that are expected."""
 CLIENT_NOTE = "a cursor of its own binds in the client, as psycopg2 did"
 CLIENT_ENGINE = 'bind in the client: `connect_args={"cursor_factory": psycopg.ClientCursor}`'
-
-
-@dataclasses.dataclass(eq=False)
-class Case:
-    """A finding in one text of one execution, and what is to be done about it."""
-
-    execution: Execution
-    literal: Literal
-    finding: Finding
-    possible: bool = False
-    sure: bool = True
-    changes: list[tuple[cst.CSTNode, How]] = dataclasses.field(default_factory=list)
-    client: bool = False
-    expand: bool = False
 
 
 class Statements(Rewrite):
@@ -63,123 +43,20 @@ class Statements(Rewrite):
         self.uses: collections.Counter[Piece] = collections.Counter(
             piece for each in found for literal in each.texts for piece in literal.pieces
         )
-        self.read_through = {name for each in found for literal in each.texts for name in literal.names}
+        judge = Judge(self, found)
         cases: dict[tuple[object, ...], list[Case]] = collections.defaultdict(list)
         for each in found:
             for literal in each.texts:
                 for finding in findings(literal.text, each.style):
-                    if self.concerns(each, literal, finding):
+                    if judge.concerns(each, literal, finding):
                         key = (*(piece.node for piece in literal.pieces), finding.rule, finding.start)
-                        cases[key].append(self.case(each, literal, finding))
+                        cases[key].append(judge.case(each, literal, finding))
+                for composed in judge.composed(each, literal):
+                    key = (*(piece.node for piece in literal.pieces), "composed", composed.finding.start)
+                    cases[key].append(composed)
             self.scalar(each)
             self.several(each)
         self.settle(list(cases.values()))
-
-    # Judging
-
-    def concerns(self, execution: Execution, literal: Literal, finding: Finding) -> bool:
-        """Whether a finding holds for the values that are given."""
-        if not execution.known and finding.rule in BY_VALUE:
-            return False
-        if (
-            execution.style == "colon"
-            and finding.need == "list"
-            and self.is_expanding(finding.parameters[0].name)
-        ):
-            return False
-        types = {self.type_given(execution, literal, each) for each in finding.parameters}
-        if finding.rule == "array":
-            return bool(types & {"list", "numbers"})
-        allowed = {
-            "str": {"", "str", "none"}, "strings": {"", "strings", "list", "none"}, "int": {"", "int"},
-            "numbers": {"", "float"}, "null": {"", "str", "none", "list", "strings"},
-        }.get(finding.need)  # fmt: skip
-        return allowed is None or bool(types & allowed)
-
-    def type_given(self, execution: Execution, literal: Literal, placeholder: Token) -> str:
-        """What all values of a placeholder are."""
-        places = [each for each in parameters(literal.text, execution.style) if not each.name]
-        values = execution.parameters.values(placeholder, places)
-        types = {type_of(self.file, node) for node in values.nodes}
-        return types.pop() if len(types) == 1 else ""
-
-    def is_expanding(self, name: str) -> bool:
-        """Whether the file gives a bound name as many values as it likes: `bindparam(name, expanding=True)`."""
-        for call in self.calls():
-            key = self.file.argument(call, "key", 0)
-            written = key.value if key is not None else None
-            is_name = isinstance(written, cst.SimpleString) and written.evaluated_value == name
-            if is_name and self.full_name(call.func).endswith(".bindparam"):
-                return self.file.argument(call, "expanding") is not None
-        return False
-
-    def case(self, execution: Execution, literal: Literal, finding: Finding) -> Case:
-        """What can be done about a finding."""
-        case = Case(execution, literal, finding)
-        if not execution.known or (finding.safety == "manual" and not finding.client):
-            return case
-        if finding.client:
-            case.client = case.possible = self.may_bind_in_client(execution)
-            return case
-        if literal.edited(finding.edits) is None or not self.is_only_a_statement(literal):
-            return case
-        if finding.need == "list" and execution.style == "colon":
-            case.expand = case.possible = True
-            return case
-        case.possible, case.sure = True, finding.safety == "safe"
-        types = {self.type_given(execution, literal, each) for each in finding.parameters}
-        if finding.need == "list":
-            self.make_list(case)
-        elif finding.need in ("str", "strings", "int"):
-            case.possible = types <= {
-                {"str": "str", "strings": "strings", "int": "int"}[finding.need],
-                "none",
-            }
-        elif finding.need == "number":
-            case.possible = not types & {"str", "tuple", "list", "none"}
-        elif finding.need == "whole":
-            case.sure = types == {"int"}
-        return case
-
-    def make_list(self, case: Case) -> None:
-        """The change of the value of `IN %s` to a list."""
-        execution, literal, (placeholder,) = case.execution, case.literal, case.finding.parameters
-        all_places = parameters(literal.text, execution.style)
-        places = [each for each in all_places if not each.name]
-        values = execution.parameters.values(placeholder, places)
-        same = [each for each in all_places if placeholder.name and each.name == placeholder.name]
-        case.possible = values.known and len(same) <= 1 and len(execution.texts) == 1
-        for node in values.nodes if case.possible else ():
-            made = as_list(self.file, node)
-            if made is None:
-                case.possible = False
-                return
-            case.sure = case.sure and made[0]
-            case.changes += made[1]
-
-    def may_bind_in_client(self, execution: Execution) -> bool:
-        """Whether `cursor.execute()` may be executed by a `ClientCursor` of its own."""
-        receiver = execution.receiver
-        is_statement = isinstance(self.parent(execution.call), cst.Expr)
-        is_simple = isinstance(receiver, (cst.Name, cst.Attribute)) or is_new_cursor(receiver)
-        return is_statement and is_simple and not result_is_read(self, execution)
-
-    def is_only_a_statement(self, literal: Literal) -> bool:
-        """Whether the names that a text is read through stand for nothing else than the statement."""
-        for name in literal.names:
-            bound = assignments(self.file, name)
-            for use in {use for binding in bound for use in binding.uses}:
-                is_added_to = isinstance(self.parent(use), cst.AugAssign)
-                if use not in self.read_through and not is_added_to and not self.is_logged(use):
-                    return False
-        return True
-
-    def is_logged(self, use: cst.CSTNode) -> bool:
-        """Whether a name is only shown to people."""
-        call = self.file.model.parents.get(self.file.model.parents.get(use, use))
-        func = call.func if isinstance(call, cst.Call) else None
-        name = func.attr.value if isinstance(func, cst.Attribute) else getattr(func, "value", "")
-        return name in LOGGING
 
     # Doing
 
@@ -291,7 +168,9 @@ class Statements(Rewrite):
     def scalar(self, execution: Execution) -> None:
         """`execute("… %s", "x")` → `execute("… %s", ("x",))`: a text was a sequence of one."""
         node = execution.parameters.node
-        if not execution.known or node is None or execution.many or execution.style != "percent":
+        if not execution.known or node is None or execution.partial or execution.style != "percent":
+            return
+        if execution.method != "execute":
             return
         is_text = isinstance(node, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
         if not is_text and not (isinstance(node, cst.Call) and type_of(self.file, node) == "str"):
@@ -305,7 +184,12 @@ class Statements(Rewrite):
 
     def several(self, execution: Execution) -> None:
         """`execute("a; b")` gives the result of the first statement; psycopg2 gave that of the last."""
-        if not execution.known or execution.receiver is None or execution.style != "plain":
+        if (
+            not execution.known
+            or execution.receiver is None
+            or execution.style != "plain"
+            or execution.partial
+        ):
             return
         if all(len(statements(each.text, "plain")) < 2 for each in execution.texts):
             return
@@ -322,9 +206,3 @@ class Statements(Rewrite):
         loop = cst.parse_statement(f"while {code}.nextset():\n    pass\n")
         self.change(line, lambda updated: cst.FlattenSentinel([updated, loop]))
         self.tell(execution.call, "changed behaviour", message, "a loop goes to the last one")
-
-
-def is_new_cursor(node: cst.BaseExpression | None) -> bool:
-    """Whether it is `connection.cursor()`."""
-    func = node.func if isinstance(node, cst.Call) and not node.args else None
-    return isinstance(func, cst.Attribute) and func.attr.value == "cursor"
