@@ -13,8 +13,10 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.bulk import BATCH, VALUES, BulkStatements
+from asyncdb_lint.migrate.from_psycopg2.callproc import CALLPROC, CallprocMethods
 from asyncdb_lint.migrate.from_psycopg2.copy_helpers import COPY_EXPERT, COPY_FROM, COPY_TO
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
+from asyncdb_lint.migrate.from_psycopg2.mogrify import MOGRIFY, MogrifyMethods
 from asyncdb_lint.migrate.helpers import Helper
 from asyncdb_lint.migrate.project import migrate
 
@@ -280,3 +282,105 @@ def test_copies_of_others(use: str, outcomes: list[str]) -> None:
     code, told = rewritten(CopyMethods, f"{HEAD}{use}\n")
     assert code == f"{HEAD}{use}\n"
     assert [outcome for outcome, _ in told] == outcomes
+
+
+# mogrify
+
+CLIENT = "psycopg.ClientCursor(cur.connection).mogrify"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("return cur.mogrify('q', r).decode('utf-8')", f"return {CLIENT}('q', r)"),
+        ("return str(cur.mogrify('q', vars=r), 'utf-8')", f"return {CLIENT}('q', params=r)"),
+        ("cur.execute(cur.mogrify('q', r))", f"cur.execute({CLIENT}('q', r))"),
+        ("q = cur.mogrify('q', r)\n    cur.execute(q)", f"q = {CLIENT}('q', r)\n    cur.execute(q)"),
+        (
+            "a = b','.join(cur.mogrify('(%s)', r) for r in rows)\n    cur.execute(b'values ' + a + b' limit 1')",
+            f"a = ','.join({CLIENT}('(%s)', r) for r in rows)\n    cur.execute('values ' + a + ' limit 1')",
+        ),
+        (
+            "a = [cur.mogrify('(%s)', r) for r in rows]\n    print(rb','.join(a).decode())",
+            f"a = [{CLIENT}('(%s)', r) for r in rows]\n    print(r','.join(a))",
+        ),
+        (
+            "a = ','.join(cur.mogrify('(%s)', r).decode() for r in rows)\n    cur.execute('values ' + a)",
+            f"a = ','.join({CLIENT}('(%s)', r) for r in rows)\n    cur.execute('values ' + a)",
+        ),
+    ],
+)
+def test_mogrify_gives_text(before: str, after: str) -> None:
+    body = "def f(r, rows):\n    "
+    head = HEAD.replace("psycopg2\n", "psycopg2\nimport psycopg\n", 1)
+    assert rewritten(MogrifyMethods, f"{HEAD}{body}{before}\n")[0] == f"{head}{body}{after}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("return cur.mogrify('q', r)", "return mogrify(cur, 'q', r)"),
+        ("q = cur.mogrify('q', r)\n    log(q)\n    cur.execute(q)",) * 2,
+        ("q = cur.mogrify('q')\n    q += b';'\n    cur.execute(q)",) * 2,
+        ("rows.append(cur.mogrify('q', r))", "rows.append(mogrify(cur, 'q', r))"),
+        ("q = b'x'\n    if r:\n        q = cur.mogrify('q')\n    cur.execute(q)",) * 2,
+        ("cur.execute(b'\\xc3' + cur.mogrify('q', r))",) * 2,
+        ("cur.execute(cur.mogrify('x in %s', r))",) * 2,
+        ("return cur.mogrify('x %s', (tuple(r),)).decode()",) * 2,
+    ],
+)
+def test_mogrify_gives_bytes_where_they_may_be_needed(before: str, after: str) -> None:
+    source = f"import psycopg2\ncur = psycopg2.connect().cursor()\ndef f(r, rows):\n    {before}\n"
+    expected = with_helper(source.replace(before, after), MOGRIFY).replace("cur.mogrify(", "mogrify(cur, ")
+    assert rewritten(MogrifyMethods, source)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("use", "outcomes"),
+    [
+        ("def f(x): x.mogrify(q)", ["manual"]),
+        ("map(cur.mogrify, rows)", ["manual"]),
+        ("class C:\n    def mogrify(self): ...\n    def f(self): self.mogrify()", []),
+    ],
+)
+def test_mogrify_of_others(use: str, outcomes: list[str]) -> None:
+    code, told = rewritten(MogrifyMethods, f"{HEAD}{use}\n")
+    assert code == f"{HEAD}{use}\n"
+    assert [outcome for outcome, _ in told] == outcomes
+
+
+# callproc
+
+
+@pytest.mark.parametrize(
+    ("before", "safe", "unsafe"),
+    [
+        ("cur.callproc('f')", "callproc(cur, 'f')", 'cur.execute("SELECT * FROM f()")'),
+        ("cur.callproc('f', [a])", "callproc(cur, 'f', [a])", 'cur.execute("SELECT * FROM f(%s)", [a])'),
+        (
+            "cur.callproc('s.f', {'a': b})",
+            "callproc(cur, 's.f', {'a': b})",
+            "cur.execute('SELECT * FROM s.f(\"a\" => %(a)s)', {'a': b})",
+        ),
+        ("cur.callproc(f, a)", "callproc(cur, f, a)", ""),
+        ("p = cur.callproc('f', [a])", "p = callproc(cur, 'f', [a])", ""),
+        ("cur.callproc('f', [*a])", "callproc(cur, 'f', [*a])", ""),
+    ],
+)  # fmt: skip
+def test_procedures(before: str, safe: str, unsafe: str) -> None:
+    source = f"import psycopg2\ncur = psycopg2.connect().cursor()\n{before}\n"
+    called = with_helper(source.replace(before, safe), CALLPROC)
+    assert rewritten(CallprocMethods, source)[0] == called
+    assert rewritten(CallprocMethods, source, unsafe=True)[0] == (
+        source.replace(before, unsafe) if unsafe else called
+    )
+
+
+def test_procedures_of_others() -> None:
+    source = "def f(cursor, x):\n    cursor.callproc('f')\n    x.callproc('f')\n"
+    assert rewritten(CallprocMethods, source) == (source, [])
+    source = "import psycopg2\n" + source
+    assert rewritten(CallprocMethods, source) == (
+        source,
+        [("manual", "psycopg 3's cursors have no `callproc`")],
+    )

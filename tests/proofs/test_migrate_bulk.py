@@ -199,6 +199,49 @@ COPIES = {
     """,
 }
 
+MOGRIFIED = {
+    "text": """
+        rows = [(1, "it's"), (2, None)]
+        values = b", ".join(cursor.mogrify("(%s, %s)", row) for row in rows)
+        cursor.execute(b"insert into t (a, b) values " + values)
+        values = ",".join([cursor.mogrify("(%(a)s, %(b)s)", {"a": n, "b": "ä"}).decode() for n in range(3, 5)])
+        cursor.execute("insert into t (a, b) values " + values)
+        cursor.execute(cursor.mogrify("delete from t where a = %s", vars=(4,)))
+        found.append(str(cursor.mogrify(sql.SQL("select %s, {}").format(sql.Identifier("x")), (1,)), "utf-8"))
+    """,
+    "bytes": """
+        found.append(cursor.mogrify("select %s, 'ä', 100%%", ("it's",)))
+        found.append(cursor.mogrify("select 100%"))
+        rows = []
+        for n in range(3):
+            rows.append(cursor.mogrify("(%s, %s)", (n, "x")))
+        cursor.execute(b"insert into t (a, b) values " + b",".join(rows))
+    """,
+    "tuples": """
+        import datetime
+        wanted = (1, 2)
+        query = cursor.mogrify("select %s in %s", (1, wanted))
+        found.append(query)
+        cursor.execute(query)
+        found.append(cursor.fetchone())
+        rows = [(1, "it's", None, True), (2, ("a", (1,)), 1.5, datetime.date(2020, 1, 2))]
+        found.append(cursor.mogrify("values %s, %s", rows).decode())
+    """,
+    "procedures": """
+        found.append(cursor.callproc("pg_catalog.substr", ["abcdef", 2, 3]))
+        found.append(cursor.fetchall())
+        cursor.callproc("make_interval", {"days": 3, "hours": 2})
+        found.append(cursor.fetchone())
+        cursor.callproc("pi")
+        found.append(cursor.fetchone())
+        name, parameters = "power", (2.5, 2)
+        cursor.callproc(name, parameters)
+        found.append(cursor.fetchone())
+        cursor.callproc("substr", ("abcdef", 4))
+        found.append(cursor.fetchone())
+    """,
+}
+
 
 def loaded(text: str) -> Callable[[str], Any]:
     names: dict[str, Any] = {}
@@ -223,10 +266,10 @@ def program(body: str) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", [*SAME, *COPIES])
+@pytest.mark.parametrize("name", [*SAME, *COPIES, *MOGRIFIED])
 def test_same_answers(database: Database, tmp_path: Path, name: str) -> None:
     """What the command rewrites by itself gives the same on the other driver."""
-    before = program({**SAME, **COPIES}[name])
+    before = program({**SAME, **COPIES, **MOGRIFIED}[name])
     after = migrated(tmp_path, before)
     assert "psycopg2" not in after
     assert loaded(after)(database.dsn()) == loaded(before)(database.dsn())
@@ -241,3 +284,16 @@ def test_counts_of_batches(database: Database, tmp_path: Path) -> None:
     after = migrated(tmp_path, before)
     assert loaded(before)(database.dsn())[0] == 1
     assert loaded(after)(database.dsn())[0] == 2
+
+
+def test_procedures_as_statements(database: Database, tmp_path: Path) -> None:
+    """With the types that the server finds, the same comes out where the function is found."""
+    before = program("""
+        cursor.callproc("pg_catalog.substr", ["abcdef", 2, 3])
+        found.append(cursor.fetchall())
+        cursor.callproc("make_interval", {"days": 3, "hours": 2})
+        found.append(cursor.fetchone())
+    """)
+    after = migrated(tmp_path, before, unsafe=True)
+    assert 'cursor.execute("SELECT * FROM pg_catalog.substr(%s, %s, %s)"' in after
+    assert loaded(after)(database.dsn()) == loaded(before)(database.dsn())

@@ -6,6 +6,7 @@ import dataclasses
 
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
+from asyncdb_lint.migrate.from_psycopg2.callproc import CallprocMethods
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
@@ -14,6 +15,7 @@ from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
+from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
 from asyncdb_lint.migrate.from_psycopg2.statements import Statements
@@ -34,6 +36,8 @@ REWRITES = (
     ErrorClasses,
     BulkStatements,
     CopyMethods,
+    MogrifyMethods,
+    CallprocMethods,
     SqlalchemyUrls,
     DialectImports,
     ImplicitUrls,

@@ -1,4 +1,4 @@
-"""Attributes and methods of psycopg2's connections and cursors."""
+"""Attributes and methods of psycopg2's connections."""
 
 from __future__ import annotations
 
@@ -25,10 +25,6 @@ MANUAL = {
     "get_dsn_parameters": "`connection.info.get_parameters()` has only what is not the default",
     "xid": "",
 }
-MANUAL_CURSOR = {
-    "mogrify": "use `psycopg.ClientCursor(connection).mogrify(…)`, which gives text",
-    "callproc": "execute `SELECT * FROM name(%s)`",
-}
 LEVEL_SETTERS = {
     "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT": "autocommit = True",
     "psycopg2.extensions.ISOLATION_LEVEL_DEFAULT": "isolation_level = None",
@@ -36,7 +32,7 @@ LEVEL_SETTERS = {
 
 
 class ConnectionAttributes(Rewrite):
-    """Attributes and methods of connections and cursors that have another name."""
+    """Attributes and methods of connections that have another name."""
 
     DESCRIPTION = "Rename attributes and methods of psycopg2's connections."
 
@@ -44,11 +40,6 @@ class ConnectionAttributes(Rewrite):
         for attribute in self.attributes():
             if self.is_object(attribute.value, "connection"):
                 self.judge(attribute)
-            elif attribute.attr.value in MANUAL_CURSOR and self.is_object(attribute.value, "cursor"):
-                name = attribute.attr.value
-                self.tell(
-                    attribute, "manual", f"a cursor has no `{name}` that does the same", MANUAL_CURSOR[name]
-                )
 
     def judge(self, attribute: cst.Attribute) -> None:
         name = attribute.attr.value

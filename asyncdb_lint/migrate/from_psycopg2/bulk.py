@@ -58,6 +58,7 @@ def execute_batch(cur, sql, argslist, page_size=100):
 """For what `executemany()` cannot do: several statements at once, or being handed on as a function."""
 
 HELPERS = {"psycopg2.extras.execute_values": VALUES, "psycopg2.extras.execute_batch": BATCH}
+OF_TUPLES = re.compile(r"\bIN\s+%(?:\(\w+\))?s", re.IGNORECASE)
 SEVERAL = re.compile(r";\s*[^\s;]")
 PARAMETERS = ("cur", "sql", "argslist", "page_size")
 SIMPLE = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
@@ -125,6 +126,8 @@ class BulkStatements(Rewrite):
         text = getattr(self.file.kind(sql.value), "value", None)
         if isinstance(text, str) and SEVERAL.search(text):
             return False
+        if isinstance(text, str) and OF_TUPLES.search(text):
+            self.tell(sql, "manual", "`IN %s` takes no tuple", "write `= ANY(%s)` and give lists")
         counted = self.rowcount_of(cursor.value)
         self.tell(
             call,
