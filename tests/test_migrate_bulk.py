@@ -384,3 +384,19 @@ def test_procedures_of_others() -> None:
         source,
         [("manual", "psycopg 3's cursors have no `callproc`")],
     )
+
+
+def test_files_that_can_be_imported_without_the_driver(tmp_path: Path) -> None:
+    lines = "    from psycopg2.extras import execute_values\n    execute_values(cur, 'q', rows)\n"
+    text = migrated(tmp_path, {"pyproject.toml": "", "load.py": f"def load(cur, rows):\n{lines}"})["load.py"]
+    assert "\nimport psycopg" not in text
+    assert "    import psycopg\n\n    quoting = " in text
+    assert text.endswith("def load(cur, rows):\n    execute_values(cur, 'q', rows)\n")
+
+
+def test_what_is_logged_is_text_where_the_user_agrees() -> None:
+    source = HEAD + "def f(r):\n    q = cur.mogrify('q', r)\n    log.debug('run %s', q)\n    cur.execute(q)\n"
+    assert "    q = mogrify(cur, 'q', r)\n" in rewritten(MogrifyMethods, source)[0]
+    code, told = rewritten(MogrifyMethods, source, unsafe=True)
+    assert f"    q = {CLIENT}('q', r)\n" in code
+    assert [outcome for outcome, _ in told] == ["changed behaviour"]

@@ -18,6 +18,7 @@ from asyncdb_lint.finding import Position
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.migrate.changes import Changes
 from asyncdb_lint.migrate.evidence import is_decisive, is_suspected
+from asyncdb_lint.migrate.helpers import define
 from asyncdb_lint.migrate.imports import Imports
 from asyncdb_lint.semantics.builder import build
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Module, Unknown
@@ -98,8 +99,7 @@ class Rewrite(CodemodCommand, abc.ABC):
         self.work = Work(alone(tree), self.DRIVER)
         self.examine()
         self.context.scratch.setdefault(ITEMS, []).extend(self.work.items)
-        for name, helper in self.work.helpers.items():
-            self.work.imports.define(helper.called(name))
+        define(self.work)
         return self.work.result()
 
     @property

@@ -28,6 +28,17 @@ class Helper(NamedTuple):
             name=name, text=re.sub(rf"\b(def|class) {self.name}\b", rf"\1 {name}", self.text)
         )
 
+    def lazy(self) -> Helper:
+        """The same function with the driver imported when it is called: its file can be imported without."""
+        signature, _, body = self.text.strip().partition('"""')
+        docstring, _, rest = body.partition('"""\n')
+        if not signature.startswith("def ") or "psycopg." in signature:
+            return self
+        needed = [each for each in self.imports if each.split()[1].partition(".")[0] == "psycopg"]
+        lines = "".join(f"    {each}\n" for each in needed)
+        text = f'{signature}"""{docstring}"""\n{lines}\n{rest}' if needed else self.text
+        return self._replace(imports=tuple(each for each in self.imports if each not in needed), text=text)
+
 
 class Home(NamedTuple):
     """Where a file's helpers may be put for others to share: the package's folder, and how the file imports from it."""
@@ -51,16 +62,29 @@ def place(works: Iterable[Work]) -> Iterator[tuple[Path, str]]:
             )
     for folder, members in sharing.items():
         if len(members) == 1:
-            for name, helper in members[0][0].helpers.items():
-                members[0][0].imports.define(helper.called(name))
+            define(members[0][0])
             continue
+        is_lazy = any(work.imports.are_optional() for work, _ in members)
         for work, home in members:
             for name, helper in work.helpers.items():
                 work.imports.bring(f"{home.spelling}{MODULE}", helper.name, name)
         yield (
             folder / f"{MODULE}.py",
-            text_of({each: None for work, _ in members for each in work.helpers.values()}),
+            text_of(
+                {
+                    each.lazy() if is_lazy else each: None
+                    for work, _ in members
+                    for each in work.helpers.values()
+                }
+            ),
         )
+
+
+def define(work: Work) -> None:
+    """Put the helpers that a file calls into itself."""
+    for name, helper in work.helpers.items():
+        own = helper.called(name)
+        work.imports.define(own.lazy() if work.imports.are_optional() else own)
 
 
 def home_of(work: Work) -> Home | None:

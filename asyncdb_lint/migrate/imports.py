@@ -124,6 +124,12 @@ class Imports:
             node = self.model.parents.get(node)
         return False
 
+    def are_optional(self) -> bool:
+        """Whether the file imports the driver only inside functions, or where it may be missing."""
+        return bool(self.bound) and all(
+            self.model.parents.get(each.line) is not self.model.module for each in self.bound
+        )
+
     # What becomes of the statements
 
     def replace(self, line: cst.SimpleStatementLine, left: list[Statement], new: Iterable[Imported]) -> None:

@@ -40,6 +40,7 @@ def mogrify(cur, query, params=None):
 """For bytes that go somewhere else, and for tuples, which psycopg 3 by itself writes as records."""
 
 OF_TUPLES = re.compile(r"\b(?:IN|VALUES)\s+%(?:\(\w+\))?s", re.IGNORECASE)
+LOGGING = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 ADVICE = "use `psycopg.ClientCursor(connection).mogrify(…)`, which gives text"
 
 Changes = list[tuple[cst.CSTNode, "How"]]
@@ -65,6 +66,7 @@ class MogrifyMethods(Rewrite):
                 self.tell(method, "manual", "psycopg 3's cursors have no `mogrify`", ADVICE)
 
     def judge(self, call: cst.Call, method: cst.Attribute) -> None:
+        self.is_shown = False
         changes = None if self.takes_tuples(call) else self.as_text(call)
         self.change(
             call, lambda updated: updated.with_changes(args=renamed(updated.args, {"vars": "params"}))
@@ -73,7 +75,12 @@ class MogrifyMethods(Rewrite):
             self.to_helper(call)
             return
         client = self.name(call, "psycopg", "ClientCursor")
-        self.tell(call, "rewritten", "`mogrify` is that of a `ClientCursor`, and gives text")
+        self.tell(
+            call,
+            "changed behaviour" if self.is_shown else "rewritten",
+            "`mogrify` is that of a `ClientCursor`, and gives text"
+            + ", which is what is logged" * self.is_shown,
+        )
 
         def of_client(updated: cst.BaseExpression) -> cst.Call:
             return cst.Call(
@@ -134,8 +141,13 @@ class MogrifyMethods(Rewrite):
                 return None
 
     def as_argument(self, arg: cst.Arg, call: cst.Call) -> Changes | None:
-        """The statement that a cursor executes; `b",".join(…)`; `str(…, "utf-8")`."""
-        if arg is not call.args[0] or arg.star:
+        """The statement that a cursor executes; `b",".join(…)`; `str(…, "utf-8")`; what is printed or logged."""
+        if arg.star:
+            return None
+        if self.unsafe and is_shown(call.func):
+            self.is_shown = True
+            return []
+        if arg is not call.args[0]:
             return None
         match call.func:
             case cst.Attribute(attr=cst.Name("execute")):
@@ -173,6 +185,13 @@ class MogrifyMethods(Rewrite):
                     return None
                 found += changes
         return found
+
+
+def is_shown(function: cst.BaseExpression) -> bool:
+    """Whether a function prints or logs."""
+    return m.matches(
+        function, m.Name("print") | m.Attribute(attr=m.Name(value=m.MatchIfTrue(LOGGING.__contains__)))
+    )
 
 
 def undecoded(updated: cst.Call) -> cst.BaseExpression:
