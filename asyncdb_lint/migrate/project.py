@@ -190,6 +190,10 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
     collections.deque(linking.rounds(seeds), maxlen=0)
     if route.by_evidence:
         suspect(worker, linking)
+    if route.asynchronous:
+        from asyncdb_lint.migrate.to_async.callers import follow
+
+        follow(worker, linking, screen)
     worker.files.clear()  # they remember what was told before all was known
     problems = [
         f"{paths[name]}:{problem.location.row}:{problem.location.column}: {problem.message}"
