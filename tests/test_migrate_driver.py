@@ -468,6 +468,53 @@ def test_a_url_that_a_sync_engine_takes_from_another_file(project: Path) -> None
     assert before == {path: path.read_text() for path in project.rglob("*.py")}
 
 
+LISTS = {
+    "requirements.txt": (
+        "# async\nasyncpg==0.29.0  # pinned\nasyncpg-stubs\n",
+        "# async\npsycopg[binary]>=3.2  # pinned\nasyncpg-stubs\n",
+    ),
+    "pyproject.toml": (
+        '[project]\ndependencies = ["asyncpg>=0.29,<1", "flask"]\n',
+        '[project]\ndependencies = ["psycopg[binary]>=3.2", "flask"]\n',
+    ),
+    ".env": (
+        "URL=postgresql+asyncpg://h/d?ssl=require\n# postgresql+asyncpg://\n",
+        "URL=postgresql+psycopg://h/d?sslmode=require\n# postgresql+asyncpg://\n",
+    ),
+    "alembic.ini": (
+        "[alembic]\nsqlalchemy.url = postgresql+asyncpg://h/d?command_timeout=5\n",
+        "[alembic]\nsqlalchemy.url = postgresql+psycopg://h/d?options=-c%%20statement_timeout%%3D5000\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_files_that_are_not_code(project: Path, name: str) -> None:
+    before, after = LISTS[name]
+    (project / name).write_text(before)
+    assert run(*THERE, "--write")[0] == 0
+    assert (project / name).read_text() == after
+    assert run(*THERE) == (0, "")
+
+
+def test_what_is_required_beside_plain_code(project: Path) -> None:
+    (project / "requirements.txt").write_text("asyncpg\n")
+    (project / "app/raw.py").write_text(
+        "import asyncpg\n\n\nasync def f(d):\n    return await asyncpg.connect(d)\n"
+    )
+    assert run(*THERE, "--write")[0] == 1
+    assert (project / "requirements.txt").read_text() == "asyncpg\n"
+
+
+def test_urls_that_sync_engines_may_take(project: Path) -> None:
+    (project / "app/db.py").write_text(
+        "import os\nfrom sqlalchemy import create_engine\ncreate_engine(os.environ['URL'])\n"
+    )
+    (project / ".env").write_text("URL=postgresql+psycopg://h/d\n")
+    assert run(*BACK, "--write")[0] == 1
+    assert (project / ".env").read_text() == "URL=postgresql+psycopg://h/d\n"
+
+
 @pytest.mark.parametrize("pair", [("psycopg2", "psycopg"), ("asyncpg", "psycopg2"), ("asyncpg", "asyncpg")])
 def test_wrong_combinations(pair: tuple[str, str]) -> None:
     with pytest.raises(UsageProblem, match=f"cannot migrate from {pair[0]} to {pair[1]}"):

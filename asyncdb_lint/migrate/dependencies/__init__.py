@@ -70,7 +70,7 @@ def migrate(
     `code` that is migrated, not those of its other parts. Folders `apart` are projects of their own.
     `changed` are the texts of Python files that other rewrites have been at.
     """
-    files = _files(root, settings, apart)
+    files = list_files(root, settings, apart)
     plan = Plan(build, pool, unsafe, any(_names(path, PSYCOPG) for path in files))
     named = None if paths is None else {Path(os.path.abspath(path)) for path in paths}
     above = {
@@ -90,7 +90,7 @@ def migrate(
 
 def requires(root: Path, settings: Settings) -> bool:
     """Whether any list of a project, or a lock, names psycopg2."""
-    return any(_names(path, DRIVER) for path in _files(root, settings, ()))
+    return any(_names(path, DRIVER) for path in list_files(root, settings, ()))
 
 
 def _starts_script(path: Path) -> bool:
@@ -114,7 +114,8 @@ def _names(path: Path, driver: re.Pattern[str]) -> bool:
     return driver.search(data.decode(errors="replace")) is not None
 
 
-def _files(root: Path, settings: Settings, apart: Sequence[Path]) -> list[Path]:
+def list_files(root: Path, settings: Settings, apart: Sequence[Path]) -> list[Path]:
+    """The files of a project that say what it requires, or hold settings; not those of projects `apart`."""
     found = walk(
         [root],
         settings,
