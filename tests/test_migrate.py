@@ -84,13 +84,6 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
     ),
     (
         ConnectionAttributes,
-        "import psycopg2\nc = psycopg2.connect()\n"
-        "c.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)\n"
-        "c.set_isolation_level(0)",
-        "import psycopg2\nc = psycopg2.connect()\nc.autocommit = True\nc.autocommit = True",
-    ),
-    (
-        ConnectionAttributes,
         "c.readonly = True\nc.get_backend_pid()",
         "c.readonly = True\nc.get_backend_pid()",
     ),
@@ -146,7 +139,11 @@ PROJECT = {
             return connect().get_backend_pid()
 
 
-        def of_something_else(thing):
+        class Thing:
+            def get_backend_pid(self): ...
+
+
+        def of_something_else(thing: Thing):
             return thing.get_backend_pid()
     """,
     "tests/test_use.py": """

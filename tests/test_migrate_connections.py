@@ -9,6 +9,9 @@ import pytest
 from libcst.codemod import CodemodContext
 
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Item, Rewrite
+from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
+from asyncdb_lint.migrate.from_psycopg2.settings import RESET, SET_ENCODING, ConnectionSettings
+from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
 from asyncdb_lint.migrate.from_psycopg2.transactions import COMMITTING, ConnectionBlocks
 
 
@@ -76,13 +79,15 @@ HELPED = {
         "    return cache\ndef f():\n    with {get()} as c:\n        c.cursor()"
     ),
     "kept by a decorator": (
-        "@functools.cache\ndef get():\n    return psycopg2.connect()\ndef f():\n    with {get()} as c:\n        c.cursor()"
+        "@functools.cache\ndef get():\n    return psycopg2.connect()\n"
+        "def f():\n    with {get()} as c:\n        c.cursor()"
     ),
     "on a stack": (
         "with contextlib.ExitStack() as stack:\n    c = stack.enter_context({psycopg2.connect()})\n    c.cursor()"
     ),
     "autocommit set somewhere": (
-        "def f(x):\n    c = psycopg2.connect()\n    if x:\n        c.autocommit = True\n    with {c}:\n        c.cursor()"
+        "def f(x):\n    c = psycopg2.connect()\n    if x:\n        c.autocommit = True\n"
+        "    with {c}:\n        c.cursor()"
     ),
 }
 HEAD = "import contextlib\nimport functools\nimport psycopg2\nfrom psycopg2 import pool\n"
@@ -117,3 +122,241 @@ def test_blocks_in_autocommit_mode() -> None:
     assert check(ConnectionBlocks, source, source.replace("with c:", "with c.transaction():")) == [
         "rewritten"
     ]
+
+
+# Settings
+
+FRESH = "import psycopg2\nimport psycopg2.extensions as ext\nc = psycopg2.connect()\n"
+USED = f"{FRESH}c.cursor().execute('q')\n"
+SETTINGS = {
+    "autocommit, at once": (FRESH, "c.set_isolation_level(0)  # why", "c.autocommit = True  # why"),
+    "autocommit, in a transaction": (
+        USED,
+        "c.set_isolation_level(0)  # why",
+        "c.rollback()  # why\nc.autocommit = True",
+    ),
+    "autocommit, after a commit": (
+        USED,
+        "c.commit()\nprint('x')\nc.set_isolation_level(0)",
+        "c.commit()\nprint('x')\nc.autocommit = True",
+    ),
+    "autocommit, with a cursor that may have run something": (
+        FRESH,
+        "cur = c.cursor()\ncur.execute('q')\nc.set_isolation_level(0)",
+        "cur = c.cursor()\ncur.execute('q')\nc.rollback()\nc.autocommit = True",
+    ),
+    "autocommit, by name": (
+        FRESH,
+        "c.set_isolation_level(ext.ISOLATION_LEVEL_AUTOCOMMIT)",
+        "c.autocommit = True",
+    ),
+    "autocommit, in a lambda": (
+        FRESH,
+        "c.readonly = (lambda: c.set_isolation_level(0))",
+        "c.readonly = (lambda: c.set_isolation_level(0))",
+    ),
+    "autocommit in one line": (FRESH, "if x: c.set_isolation_level(0)", "if x: c.autocommit = True"),
+    "autocommit and back": (
+        USED,
+        "old = c.isolation_level\nc.set_isolation_level(0)\nrun(c)\nc.set_isolation_level(old)",
+        "old = c.isolation_level\nc.rollback()\nc.autocommit = True\nrun(c)\n"
+        "c.rollback()\nc.autocommit = False\nc.set_isolation_level(old)",
+    ),
+    "a named level, at once": (
+        FRESH,
+        "c.set_isolation_level(ext.ISOLATION_LEVEL_SERIALIZABLE)",
+        "c.set_isolation_level(ext.ISOLATION_LEVEL_SERIALIZABLE)",
+    ),
+    "a named level, in a transaction": (
+        USED,
+        "c.set_isolation_level(ext.ISOLATION_LEVEL_SERIALIZABLE)",
+        "c.rollback()\nc.set_isolation_level(ext.ISOLATION_LEVEL_SERIALIZABLE)",
+    ),
+    "a number": (
+        FRESH,
+        "c.set_isolation_level(2)",
+        "c.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)",
+    ),
+    "the default": (
+        FRESH,
+        "c.set_isolation_level(ext.ISOLATION_LEVEL_DEFAULT)",
+        "c.set_isolation_level(None)",
+    ),
+    "an attribute": (
+        FRESH,
+        "c.isolation_level = 'read committed'",
+        "c.isolation_level = psycopg.IsolationLevel.READ_COMMITTED",
+    ),
+    "the default elsewhere": (FRESH, "x = [ext.ISOLATION_LEVEL_DEFAULT]", "x = [None]"),
+    "of something else": (FRESH, "d.set_isolation_level(0)", "d.set_isolation_level(0)"),
+    "a session": (
+        FRESH,
+        "c.set_session('serializable', True, deferrable=None, autocommit=False)",
+        "c.isolation_level = psycopg.IsolationLevel.SERIALIZABLE\nc.read_only = True\nc.autocommit = False",
+    ),
+    "a session's defaults": (
+        FRESH,
+        "c.set_session('DEFAULT', readonly='default', deferrable=d)",
+        "c.isolation_level = None\nc.read_only = None\nc.deferrable = d",
+    ),
+    "a session in autocommit mode": (FRESH, "c.set_session(autocommit=True)", "c.autocommit = True"),
+    "another's session": (FRESH, "of().set_session(readonly=True)", "of().set_session(readonly=True)"),
+}
+AUTOCOMMIT_MODES = {
+    "c.set_session(readonly=True, autocommit=True)": (
+        'c.autocommit = True\nc.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")'
+    ),
+    "c.autocommit = True\nc.readonly = False": (
+        'c.autocommit = True\nc.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")'
+    ),
+    "c.autocommit = True\nc.isolation_level = 3": (
+        'c.autocommit = True\nc.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE")'
+    ),
+    "c.set_isolation_level(0)\nc.set_session(ext.ISOLATION_LEVEL_READ_UNCOMMITTED, deferrable=True)": (
+        'c.autocommit = True\nc.execute("SET SESSION CHARACTERISTICS AS TRANSACTION '
+        'ISOLATION LEVEL READ UNCOMMITTED, DEFERRABLE")'
+    ),
+}
+UNCLEAR = [
+    "def f(level):\n    c.set_isolation_level(level)",
+    "LEVEL = 1\nc.set_isolation_level(LEVEL)",
+    "c.isolation_level = level",
+    "c.set_session(**how)",
+    "c.set_session(isolation_level=level)",
+    "def f(): return c.set_session(readonly=True, deferrable=True)",
+    "c.readonly = True\nc.autocommit = True",
+]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings(name: str) -> None:
+    head, before, after = SETTINGS[name]
+    needs = "import psycopg\n" if "psycopg.Iso" in after else ""
+    code, items = run(ConnectionSettings, f"{head}{before}\n")
+    assert code.replace("import psycopg\n", "") == f"{head}{after}\n"
+    assert ("import psycopg\n" in code) == bool(needs)
+    assert all(each.outcome == "rewritten" for each in items) or before == after
+    assert run(ConnectionSettings, f"import psycopg\n{after}\n")[0] == f"import psycopg\n{after}\n"
+
+
+@pytest.mark.parametrize("before", AUTOCOMMIT_MODES)
+def test_settings_that_autocommit_mode_ignores(before: str) -> None:
+    _, items = run(ConnectionSettings, f"{FRESH}{before}\n")
+    assert [each.outcome for each in items if "no notice" in each.message] == ["manual"]
+    code, _ = run(ConnectionSettings, f"{FRESH}{before}\n", unsafe=True)
+    assert code == f"{FRESH}{AUTOCOMMIT_MODES[before]}\n"
+
+
+@pytest.mark.parametrize("source", UNCLEAR)
+def test_settings_that_a_person_must_look_at(source: str) -> None:
+    code, items = run(ConnectionSettings, f"{FRESH}{source}\n")
+    assert code == f"{FRESH}{source}\n"
+    assert [each.outcome for each in items] == ["manual"]
+
+
+def test_encodings() -> None:
+    code, _ = run(ConnectionSettings, f"{FRESH}c.set_client_encoding('UTF8')\n")
+    assert code == FRESH.replace("connect()", "connect(client_encoding='UTF8')")
+    code, _ = run(ConnectionSettings, f"{USED}c.set_client_encoding(x())\nc.reset()\n")
+    assert code.endswith("c.cursor().execute('q')\nset_client_encoding(c, x())\nreset_connection(c)\n")
+    assert SET_ENCODING.text.strip() in code
+    assert RESET.text.strip() in code
+
+
+# Attributes
+
+ATTRIBUTES = {
+    "c.readonly = not c.readonly": "c.read_only = not c.read_only",
+    "c.server_version, c.protocol_version, c.pgconn_ptr": (
+        "c.info.server_version, c.pgconn.protocol_version, c.pgconn.pgconn_ptr"
+    ),
+    "c.get_backend_pid(); c.get_transaction_status(); c.get_parameter_status('x')": (
+        "c.info.backend_pid; c.info.transaction_status; c.info.parameter_status('x')"
+    ),
+    "(c.cursor().connection).server_version": "(c.cursor().connection).info.server_version",
+    "c.get_dsn_parameters()['dbname'] + c.get_dsn_parameters().get('user')": "c.info.dbname + c.info.user",
+    "getattr(c, 'readonly', None); setattr(c, \"readonly\", True)": (
+        "getattr(c, 'read_only', None); setattr(c, \"read_only\", True)"
+    ),
+    "c.cancel(); c.fileno(); c.xid(1, 'a', 'b'); c.tpc_recover(); c.info.host; c.Error; c.autocommit; c.deferrable": (
+        "c.cancel(); c.fileno(); c.xid(1, 'a', 'b'); c.tpc_recover(); c.info.host; c.Error; c.autocommit; c.deferrable"
+    ),
+    "d.readonly = True; d.server_version; d.encoding; d.dsn": "d.readonly = True; d.server_version; d.encoding; d.dsn",
+}
+ALMOST = {
+    "c.dsn": "c.info.dsn",
+    "c.get_dsn_parameters()": "c.info.get_parameters()",
+    "c.info.dsn_parameters['host']": "c.info.get_parameters()['host']",
+    "c.encoding": 'c.info.parameter_status("client_encoding")',
+    "c.info.socket": "c.pgconn.socket",
+}
+REPORTED = [
+    "c.notices",
+    "c.lobject(0)",
+    "c.string_types",
+    "c.info.ssl_attribute('x')",
+    "f = c.get_backend_pid",
+    "f(c.set_session)",
+    "hasattr(c, 'get_backend_pid')",
+    "def f(d): d.get_backend_pid()",
+    "def f(patched): patched.return_value.set_session.assert_called_once()",
+    "def f(raw): raw.connection.set_isolation_level(0)",
+    "from unittest import mock\nd = mock.Mock()\nd.set_isolation_level.assert_called_once()",
+    "from sqlalchemy import create_engine\ncreate_engine('x').raw_connection().set_session(readonly=True)",
+    "from django.db import connection\nconnection.connection.set_isolation_level(0)",
+]
+
+
+@pytest.mark.parametrize("before", ATTRIBUTES)
+def test_attributes(before: str) -> None:
+    head = "import psycopg2\nc = psycopg2.connect()\n"
+    outcomes = check(ConnectionAttributes, f"{head}{before}\n", f"{head}{ATTRIBUTES[before]}\n")
+    assert set(outcomes) <= {"rewritten"}
+    assert bool(outcomes) == (before != ATTRIBUTES[before])
+
+
+@pytest.mark.parametrize("before", ALMOST)
+def test_attributes_that_say_nearly_the_same(before: str) -> None:
+    head = "import psycopg2\nc = psycopg2.connect()\n"
+    assert check(ConnectionAttributes, f"{head}{before}\n", f"{head}{before}\n") == ["manual"]
+    new = f"{head}{ALMOST[before]}\n"
+    assert check(ConnectionAttributes, f"{head}{before}\n", new, unsafe=True) == ["changed behaviour"]
+
+
+@pytest.mark.parametrize("source", REPORTED)
+def test_attributes_that_a_person_must_look_at(source: str) -> None:
+    source = f"import psycopg2\nc = psycopg2.connect()\n{source}\n"
+    assert check(ConnectionAttributes, source, source, unsafe=True) == ["manual"]
+
+
+# States
+
+STATES = {
+    "c.closed == 2": "c.broken",
+    "x and c.closed != 2": "x and not c.broken",
+    "(c.closed > 1)": "(c.broken)",
+    "c.status == ext.STATUS_READY": "c.info.transaction_status == psycopg.pq.TransactionStatus.IDLE",
+    "c.status != ext.STATUS_BEGIN": (
+        "c.info.transaction_status not in "
+        "(psycopg.pq.TransactionStatus.INTRANS, psycopg.pq.TransactionStatus.INERROR)"
+    ),
+    "if c.isexecuting(): pass": "if c.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE: pass",
+    "f(c.isexecuting())": "f((c.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE))",
+}
+
+
+@pytest.mark.parametrize("before", STATES)
+def test_states(before: str) -> None:
+    head = "import psycopg2\nfrom psycopg2 import extensions as ext\nc = psycopg2.connect()\n"
+    assert check(ConnectionStates, f"{head}{before}\n", f"{head}{before}\n") == ["manual"]
+    code, items = run(ConnectionStates, f"{head}{before}\n", unsafe=True)
+    assert code.replace("import psycopg\n", "") == f"{head}{STATES[before]}\n"
+    assert [each.outcome for each in items] == ["changed behaviour"]
+
+
+@pytest.mark.parametrize(
+    "source", ["c.closed == 0", "not c.closed", "d.closed == 2", "d.status == ext.STATUS_READY"]
+)
+def test_states_left_alone(source: str) -> None:
+    source = f"import psycopg2\nfrom psycopg2 import extensions as ext\nc = psycopg2.connect()\n{source}\n"
+    assert check(ConnectionStates, source, source, unsafe=True) == []

@@ -18,7 +18,9 @@ from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
+from asyncdb_lint.migrate.from_psycopg2.settings import ConnectionSettings
 from asyncdb_lint.migrate.from_psycopg2.statements import Statements
+from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
 from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
 from asyncdb_lint.migrate.project import Route
@@ -30,6 +32,8 @@ REWRITES = (
     RowFactories,
     RowClasses,
     CursorAttributes,
+    ConnectionSettings,
+    ConnectionStates,
     ConnectionAttributes,
     ConnectionBlocks,
     ErrorAttributes,

@@ -5,29 +5,49 @@ from __future__ import annotations
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.evidence import MARKS
+from asyncdb_lint.migrate.from_psycopg2.levels import Levels
+from asyncdb_lint.semantics.kinds import Function, Instance
 
 ATTRIBUTES = {
     "readonly": "read_only", "server_version": "info.server_version", "protocol_version": "pgconn.protocol_version",
-    "get_parameter_status": "info.parameter_status",
+    "get_parameter_status": "info.parameter_status", "pgconn_ptr": "pgconn.pgconn_ptr",
 }  # fmt: skip
 METHODS = {
     "get_backend_pid": "info.backend_pid", "get_transaction_status": "info.transaction_status",
 }  # fmt: skip
 """Methods without arguments that are attributes now."""
-UNSAFE_ATTRIBUTES = {"dsn": "info.dsn", "encoding": "info.encoding"}
+UNSAFE_ATTRIBUTES = {
+    "dsn": ("info.dsn", "is put together anew, without the password"),
+    "get_dsn_parameters": ("info.get_parameters", "has only what is not the default"),
+    "encoding": ('info.parameter_status("client_encoding")', "keeps the marks in names such as `EUC_JP`"),
+}
+"""What says nearly the same, and how it differs."""
+OF_INFO = {"socket", "ssl_in_use", "needs_password", "used_password", "protocol_version"}
+"""What `connection.info` has no more: `connection.pgconn` has it."""
+PARAMETERS = {"dbname": "info.dbname", "user": "info.user", "host": "info.host"}
+"""What `get_dsn_parameters()["dbname"]` is."""
 MANUAL = {
     "notices": "`connection.add_notice_handler(function)` gets a `Diagnostic` for each",
     "notifies": "iterate over `connection.notifies(timeout=…)`",
     "poll": "use `AsyncConnection`",
+    "async": "use `AsyncConnection`",
+    "async_": "use `AsyncConnection`",
     "lobject": "use the SQL functions `lo_*`",
-    "set_client_encoding": "give `client_encoding=` to `connect()`, or leave it out for UTF8",
-    "get_dsn_parameters": "`connection.info.get_parameters()` has only what is not the default",
-    "xid": "",
+    "get_native_connection": "`connection.pgconn` wraps libpq's connection",
+    "binary_types": "use `connection.adapters`",
+    "string_types": "use `connection.adapters`",
 }
-LEVEL_SETTERS = {
-    "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT": "autocommit = True",
-    "psycopg2.extensions.ISOLATION_LEVEL_DEFAULT": "isolation_level = None",
+HANDLED = {"set_session", "set_isolation_level", "set_client_encoding", "reset", "isexecuting"}
+"""Methods that other rewrites look at where they are called."""
+RARE = {*ATTRIBUTES, *UNSAFE_ATTRIBUTES, *MANUAL}
+"""What is told of objects that only look like connections."""
+ADVICE = {
+    "set_session": "set `isolation_level`, `read_only`, `deferrable` and `autocommit`",
+    "set_isolation_level": "`autocommit = True` for 0, else an `IsolationLevel`",
+    "set_client_encoding": "`connect(client_encoding=…)`",
+    "reset": "roll back, and execute `RESET ALL`",
+    "isexecuting": "`connection.info.transaction_status == TransactionStatus.ACTIVE`",
 }
 
 
@@ -37,70 +57,130 @@ class ConnectionAttributes(Rewrite):
     DESCRIPTION = "Rename attributes and methods of psycopg2's connections."
 
     def examine(self) -> None:
+        self.levels = Levels(self)
         for attribute in self.attributes():
-            if self.is_object(attribute.value, "connection"):
+            name, owner = attribute.attr.value, attribute.value
+            if self.is_object(owner, "connection"):
                 self.judge(attribute)
+            elif isinstance(owner, cst.Attribute) and owner.attr.value == "info":
+                self.judge_info(attribute, owner)
+            elif (name in MARKS["connection"] and self.may_be_one(owner)) or (
+                name in RARE and self.is_suspected(owner, "connection")
+            ):
+                self.report(attribute, "if this is a connection, it has no `{}` in psycopg 3")
+        for call in self.calls():
+            self.judge_access(call)
 
     def judge(self, attribute: cst.Attribute) -> None:
+        """An attribute of something that surely is a connection."""
         name = attribute.attr.value
-        call = self.parent(attribute)
-        is_called = isinstance(call, cst.Call) and call.func is attribute
+        parent = self.parent(attribute)
+        call = parent if isinstance(parent, cst.Call) and parent.func is attribute else None
+        if name == "readonly" and self.is_ignored(attribute):
+            return
         if name in ATTRIBUTES:
             self.rename(attribute, ATTRIBUTES[name])
-        elif name in METHODS and isinstance(call, cst.Call) and is_called:
+        elif name in METHODS and call is not None:
             self.rename(attribute, METHODS[name])
             self.change(call, lambda updated: updated.func)
-        elif name in UNSAFE_ATTRIBUTES:
-            new = UNSAFE_ATTRIBUTES[name]
-            if self.unsafe:
-                self.tell(attribute, "changed behaviour", f"`{name}` is `{new}`, in another form")
-                self.change(attribute, lambda updated: through(updated, new))
-            else:
-                self.tell(attribute, "manual", f"`{name}` is `{new}`, in another form")
-        elif name == "set_isolation_level" and isinstance(call, cst.Call) and is_called:
-            self.set_level(call)
-        elif name in MANUAL:
-            self.tell(attribute, "manual", f"a connection has no `{name}` that does the same", MANUAL[name])
+        elif name == "get_dsn_parameters" and call is not None and self.take_parameter(call):
+            return
+        elif name in UNSAFE_ATTRIBUTES and (call is not None or name != "get_dsn_parameters"):
+            self.replace(attribute, *UNSAFE_ATTRIBUTES[name])
+        elif name in MANUAL or (name in (*HANDLED, *METHODS, *UNSAFE_ATTRIBUTES) and call is None):
+            self.report(attribute, "a connection has no `{}` that does the same")
+
+    def may_be_one(self, node: cst.BaseExpression) -> bool:
+        """Whether nobody knows what an expression is, or only which library has it: Django's connection, a mock."""
+        kind = self.file.kind(node)
+        if not isinstance(kind, (Function, Instance)):
+            return self.is_unknown(node)
+        return ":" not in kind.name and kind.name not in self.file.project.knowledge.classes
+
+    def report(self, attribute: cst.Attribute, message: str) -> None:
+        """Leave an attribute to a person."""
+        name = attribute.attr.value
+        new = {**ATTRIBUTES, **METHODS, **{old: new for old, (new, _) in UNSAFE_ATTRIBUTES.items()}}.get(name)
+        advice = f"use `{new}`" if new is not None else {**MANUAL, **ADVICE}[name]
+        self.tell(attribute, "manual", message.format(name), advice)
 
     def rename(self, attribute: cst.Attribute, path: str) -> None:
         self.tell(attribute, "rewritten", f"`{attribute.attr.value}` is `{path}`")
         self.change(attribute, lambda updated: through(updated, path))
 
-    def set_level(self, call: cst.Call) -> None:
-        """`connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)` as a statement."""
-        statement = self.parent(call)
-        if not isinstance(statement, cst.Expr) or len(call.args) != 1:
+    def replace(self, attribute: cst.Attribute, path: str, difference: str) -> None:
+        """Put what says nearly the same, if the user agrees."""
+        message = f"`{attribute.attr.value}` is `{path}`, which {difference}"
+        self.tell(attribute, "changed behaviour" if self.unsafe else "manual", message)
+        if self.unsafe:
+            self.change(attribute, lambda updated: through(updated, path))
+
+    def is_ignored(self, attribute: cst.Attribute) -> bool:
+        """Whether an assignment is without effect in autocommit mode: the settings' rewrite tells of it."""
+        target = self.parent(attribute)
+        return isinstance(target, (cst.AssignTarget, cst.Assign)) and self.levels.in_autocommit(
+            attribute, attribute.value
+        )
+
+    def take_parameter(self, call: cst.Call) -> bool:
+        """`get_dsn_parameters()["dbname"]`, or `.get("dbname")`, of what `info` has as an attribute."""
+        item: cst.CSTNode | None = self.parent(call)
+        if isinstance(item, cst.Attribute) and item.attr.value == "get":
+            item = self.parent(item)
+            key = item.args[0].value if isinstance(item, cst.Call) and len(item.args) == 1 else None
+        elif isinstance(item, cst.Subscript) and len(item.slice) == 1:
+            index = item.slice[0].slice
+            key = index.value if isinstance(index, cst.Index) else None
+        else:
+            return False
+        path = PARAMETERS.get(str(key.evaluated_value)) if isinstance(key, cst.SimpleString) else None
+        if path is None or item is None:
+            return False
+        owner = cst.ensure_type(call.func, cst.Attribute)
+        self.tell(call, "rewritten", f"`{self.file.source(item, 60)}` is `{path}`")
+        self.change(item, lambda _: through(owner, path))
+        return True
+
+    def judge_info(self, attribute: cst.Attribute, info: cst.Attribute) -> None:
+        """`connection.info.…`."""
+        name = attribute.attr.value
+        if not self.is_object(info.value, "connection"):
             return
-        given = call.args[0].value
-        is_zero = isinstance(given, cst.Integer) and given.value == "0"
-        name = "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT" if is_zero else self.full_name(given)
-        setter = LEVEL_SETTERS.get(name)
-        if setter is None:
-            if isinstance(given, cst.Integer):
-                self.tell(
-                    call,
-                    "manual",
-                    "numbers mean other levels in psycopg 3",
-                    "name the level: `IsolationLevel`",
-                )
-            return
-        if dotted(given):
-            self.claim(given)
-        attribute, _, value = setter.partition(" = ")
-        self.tell(call, "rewritten", f"the level is set by `{setter}`")
+        if name in OF_INFO:
+            message = f"`info.{name}` is `pgconn.{name}`"
+            self.tell(attribute, "changed behaviour" if self.unsafe else "manual", message)
+            if self.unsafe:
+                self.change(info, lambda updated: updated.with_changes(attr=cst.Name("pgconn")))
+        elif name == "dsn_parameters":
+            self.replace(attribute, "get_parameters()", "has only what is not the default")
+        elif name in ("ssl_attribute", "ssl_attribute_names"):
+            self.tell(
+                attribute, "manual", f"`info` has no `{name}`", "ask the server: `SELECT * FROM pg_stat_ssl`"
+            )
 
-        def assign(updated: cst.Expr) -> cst.Assign:
-            owner = cst.ensure_type(cst.ensure_type(updated.value, cst.Call).func, cst.Attribute).value
-            target = cst.AssignTarget(cst.Attribute(owner, cst.Name(attribute)))
-            return cst.Assign([target], cst.parse_expression(value))
+    def judge_access(self, call: cst.Call) -> None:
+        """`getattr(connection, "readonly", False)` and its like."""
+        match call:
+            case cst.Call(
+                func=cst.Name("getattr" | "setattr" | "hasattr" | "delattr"),
+                args=[cst.Arg(owner), cst.Arg(cst.SimpleString() as text), *_],
+            ) if self.is_object(owner, "connection"):
+                name = str(text.evaluated_value)
+            case _:
+                return
+        if name == "readonly":
+            self.tell(call, "rewritten", "`readonly` is `read_only`")
+            self.change(text, lambda _: cst.SimpleString(f"{text.prefix}{text.quote}read_only{text.quote}"))
+        elif name in (*ATTRIBUTES, *METHODS, *UNSAFE_ATTRIBUTES, *MANUAL, *HANDLED):
+            self.tell(call, "manual", f"a connection has no `{name}` that does the same")
 
-        self.change(statement, assign)
 
-
-def through(attribute: cst.Attribute, path: str) -> cst.Attribute:
+def through(attribute: cst.Attribute, path: str) -> cst.BaseExpression:
     """The same object's attribute under another name, or that of an attribute of it (`info.backend_pid`)."""
-    first, *rest = path.split(".")
-    found = attribute.with_changes(attr=cst.Name(first))
-    for name in rest:
-        found = cst.Attribute(found, cst.Name(name))
-    return found
+    new = cst.parse_expression(f"_.{path}")
+    first: cst.BaseExpression = new
+    while not isinstance(first, cst.Attribute) or isinstance(first.value, (cst.Attribute, cst.Call)):
+        first = first.func if isinstance(first, cst.Call) else cst.ensure_type(first, cst.Attribute).value
+    found = new.deep_replace(first, attribute.with_changes(attr=first.attr, lpar=[], rpar=[]))
+    assert isinstance(found, cst.BaseExpression)
+    return found.with_changes(lpar=attribute.lpar, rpar=attribute.rpar)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
+from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function
 
@@ -21,6 +22,8 @@ CONNECT = "psycopg2.connect"
 CONNECTION = "psycopg2.extensions.connection"
 HARMLESS = {"close", "closed"}
 """What may be asked of a connection that is closed."""
+OTHER_TIMES = (cst.FunctionDef, cst.ClassDef, cst.For, cst.While, cst.ExceptHandler, cst.Finally, cst.Lambda)
+"""What runs not just after what stands before it."""
 KEEPING = {"append", "add", "insert", "put", "put_nowait", "setdefault", "extend", "setattr", "partial"}
 """Functions that keep what they are given."""
 
@@ -143,4 +146,95 @@ def is_used_later(rewrite: Rewrite, block: cst.With, binding: Binding, use: cst.
     return isinstance(
         parent,
         (cst.Return, cst.Assign, cst.AnnAssign, cst.NamedExpr, cst.Element, cst.DictElement, cst.Await),
+    )
+
+
+# What ran before
+
+
+def idle_since(
+    rewrite: Rewrite, owner: cst.BaseExpression, node: cst.CSTNode, start: cst.CSTNode | None = None
+) -> cst.Call | Literal[True] | None:
+    """If nothing ran on a connection before a node: the call that made it, or true where its transaction ended.
+
+    True, too, if nothing ran on it between `start` and the node.
+    """
+    model = rewrite.file.model
+    code = rewrite.file.source(owner, 200)
+    while not isinstance(node, cst.Module):
+        around = model.parents[node]
+        if isinstance(around, (cst.IndentedBlock, cst.Module)):
+            body = list(around.body)
+            for before in reversed(body[: next(n for n, each in enumerate(body) if each is node)]):
+                if start is not None and is_within(model, start, before):
+                    return True
+                left = left_by(rewrite, before, owner, code)
+                if left is not False:
+                    return left or None
+        if isinstance(around, cst.With):
+            return next(
+                (
+                    each.item
+                    for each in around.items
+                    if isinstance(each.item, cst.Call)
+                    and rewrite.full_name(each.item.func) == CONNECT
+                    and each.asname is not None
+                    and rewrite.file.source(each.asname.name, 200) == code
+                ),
+                None,
+            )
+        if isinstance(around, OTHER_TIMES) or (isinstance(around, cst.Try) and node is around.orelse):
+            return None
+        node = around
+    return None
+
+
+def left_by(
+    rewrite: Rewrite, statement: cst.BaseStatement, owner: cst.BaseExpression, code: str
+) -> cst.Call | bool | None:
+    """How a statement leaves a connection: made, idle (true), as it was (false), or nobody knows (None)."""
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target)], value=value)]):
+            if rewrite.file.source(target, 200) == code:
+                return (
+                    value
+                    if isinstance(value, cst.Call) and rewrite.full_name(value.func) == CONNECT
+                    else None
+                )
+            if isinstance(target, cst.Attribute) and rewrite.file.source(target.value, 200) == code:
+                return False
+            match value:
+                case cst.Call(func=cst.Attribute(value=used, attr=cst.Name("cursor"))):
+                    if rewrite.file.source(used, 200) == code:
+                        return False
+        case cst.SimpleStatementLine(
+            body=[cst.Expr(cst.Call(func=cst.Attribute(value=used, attr=cst.Name(method))))]
+        ):
+            if rewrite.file.source(used, 200) == code:
+                if method in ("commit", "rollback"):
+                    return True
+                return False if method.startswith("set_") else None
+    return None if concerns(rewrite, statement, owner) else False
+
+
+def concerns(rewrite: Rewrite, statement: cst.BaseStatement, owner: cst.BaseExpression) -> bool:
+    """Whether a statement may do something with a connection: it names it, or calls what may have it, or its cursor."""
+    model = rewrite.file.model
+    names = [each for each in model.nodes.get(cst.Name, ()) if is_within(model, each, statement)]
+    root = dotted(owner).partition(".")[0]
+    if any(isinstance(each, cst.Name) and each.value == root for each in names):
+        return True
+    return any(
+        is_within(model, each, statement) and not is_foreign(rewrite, each.func) for each in rewrite.calls()
+    )
+
+
+def is_foreign(rewrite: Rewrite, func: cst.BaseExpression) -> bool:
+    """Whether a function of another library is called, or a builtin one, which has no connection."""
+    kind = rewrite.file.kind(func)
+    return (
+        isinstance(kind, Function)
+        and kind.owner is None
+        and not kind.name.startswith(("psycopg2.", "_"))
+        and (":" not in kind.name)
     )

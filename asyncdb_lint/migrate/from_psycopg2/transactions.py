@@ -23,7 +23,7 @@ COMMITTING = Helper(
     '''
 @contextlib.contextmanager
 def committing(connection: Any) -> Iterator[Any]:
-    """Commit or roll back at the end, and leave the connection open: what `with connection:` did before psycopg 3."""
+    """Commit or roll back at the end, and leave the connection open, where its own `with` would close it."""
     autocommit = connection.autocommit
     if autocommit:  # the block is one transaction all the same
         connection.autocommit = False

@@ -1,0 +1,96 @@
+"""Comparisons of what a connection is doing: `closed`, `status`, `isexecuting()`."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from asyncdb_lint.migrate.command import Rewrite
+
+STATUS = "psycopg2.extensions.STATUS_"
+STATUS_ADVICE = "compare `connection.info.transaction_status` with a `psycopg.pq.TransactionStatus`"
+IDLE = {"READY"}
+BUSY = {"BEGIN", "IN_TRANSACTION"}
+BROKEN = {(cst.Equal, 2), (cst.GreaterThanEqual, 2), (cst.GreaterThan, 1)}
+INTACT = {(cst.NotEqual, 2), (cst.LessThan, 2), (cst.LessThanEqual, 1)}
+"""Comparisons of `closed` that tell a connection which was lost from others."""
+
+
+class ConnectionStates(Rewrite):
+    """`connection.status == STATUS_READY`, `connection.closed == 2`, `connection.isexecuting()`."""
+
+    DESCRIPTION = "Rewrite comparisons of the state of psycopg2's connections."
+
+    def examine(self) -> None:
+        told: set[cst.CSTNode] = set()
+        for node in self.file.model.nodes.get(cst.Comparison, ()):
+            if not isinstance(node, cst.Comparison) or len(node.comparisons) != 1:
+                continue
+            left, target = node.left, node.comparisons[0]
+            if isinstance(left, cst.Attribute) and self.is_object(left.value, "connection"):
+                if left.attr.value == "closed":
+                    self.judge_closed(node, left, target)
+                elif left.attr.value == "status" and self.judge_status(node, left, target):
+                    told.add(left)
+        for attribute in self.attributes():
+            name, owner, call = attribute.attr.value, attribute.value, self.parent(attribute)
+            if name not in ("status", "isexecuting") or not self.is_object(owner, "connection"):
+                continue
+            if name == "status" and attribute not in told:
+                self.tell(
+                    attribute,
+                    "manual",
+                    "a connection has no `status`",
+                    "use `connection.info.transaction_status`",
+                )
+            elif name == "isexecuting" and isinstance(call, cst.Call) and call.func is attribute:
+                active = f"{self.transaction(call)}.ACTIVE"
+                self.replace(call, owner, f"{{}}.info.transaction_status == {active}", "isexecuting()")
+
+    def judge_closed(self, node: cst.Comparison, left: cst.Attribute, target: cst.ComparisonTarget) -> None:
+        """`closed` is true or false: a connection that was lost is `broken`."""
+        if not isinstance(target.comparator, cst.Integer):
+            return
+        asked = type(target.operator), target.comparator.evaluated_value
+        if asked in BROKEN | INTACT:
+            self.replace(node, left.value, "{}.broken" if asked in BROKEN else "not {}.broken", "closed == 2")
+        elif asked in ((cst.Equal, 1), (cst.NotEqual, 1)):
+            self.tell(node, "changed behaviour", "`closed` is true for a connection that was lost, too")
+
+    def judge_status(self, node: cst.Comparison, left: cst.Attribute, target: cst.ComparisonTarget) -> bool:
+        """The status is that of the transaction."""
+        name = self.full_name(target.comparator).removeprefix(STATUS)
+        if name not in IDLE | BUSY or not isinstance(target.operator, (cst.Equal, cst.NotEqual)):
+            return False
+        status = self.transaction(node)
+        is_equal = isinstance(target.operator, cst.Equal)
+        if name in IDLE:
+            asked = f"{'==' if is_equal else '!='} {status}.IDLE"
+        else:
+            asked = f"{'in' if is_equal else 'not in'} ({status}.INTRANS, {status}.INERROR)"
+        self.replace(node, left.value, f"{{}}.info.transaction_status {asked}", "status")
+        if self.unsafe:
+            self.claim(target.comparator)
+        return True
+
+    def transaction(self, node: cst.CSTNode) -> str:
+        """How the new text names the class of statuses; nothing is imported for what is only told."""
+        return self.name(node, "psycopg.pq", "TransactionStatus") if self.unsafe else "TransactionStatus"
+
+    def replace(self, node: cst.BaseExpression, owner: cst.BaseExpression, text: str, old: str) -> None:
+        """Put what says nearly the same, if the user agrees; `{}` is the connection."""
+        new = text.format(self.file.source(owner, 200))
+        if not self.unsafe:
+            self.tell(node, "manual", f"`{old}` of a connection is asked otherwise", f"use `{new}`")
+            return
+        self.tell(node, "changed behaviour", f"`{old}` is `{new}`")
+        is_open = isinstance(
+            self.parent(node), (cst.If, cst.While, cst.Return, cst.Assign, cst.BooleanOperation)
+        )
+        needs = not is_open and not isinstance(node, cst.Comparison)
+        made = cst.parse_expression(f"({new})" if needs else new)
+        self.change(
+            node,
+            lambda updated: (
+                made if not updated.lpar else made.with_changes(lpar=updated.lpar, rpar=updated.rpar)
+            ),
+        )
