@@ -207,6 +207,45 @@ def test_what_a_url_cannot_say_goes_to_connect_args() -> None:
     )
 
 
+def test_options_of_built_urls() -> None:
+    head = "from sqlalchemy import URL\n"
+    before = "URL.create('postgresql+asyncpg', host=h, query={'ssl': 'require', 'command_timeout': '5', 'host': 'x'})"
+    after = (
+        "URL.create('postgresql+psycopg', host=h, "
+        "query={'sslmode': 'require', 'options': \"-c statement_timeout=5000\", 'host': 'x'})"
+    )
+    assert engine(TO_PSYCOPG, before, head=head) == after
+    before = "URL.create('postgresql+asyncpg', query={'prepared_statement_cache_size': '0'})"
+    new, items = rewrite(TO_PSYCOPG, f"{head}{before}\n")
+    assert new == f"{head}{before.replace('+asyncpg', '+psycopg')}\n"
+    assert {each.outcome for each in items} == {"manual", "changed behaviour"}
+
+
+def test_code_that_renames_options_is_reported() -> None:
+    for line in ("url.replace('sslmode=', 'ssl=')", "url.update_query_dict({'ssl': 'require'})"):
+        new, items = rewrite(TO_PSYCOPG, f"{line}\n")
+        assert new == f"{line}\n"
+        assert [each.outcome for each in items] == ["manual"]
+
+
+def test_arguments_that_a_condition_chooses() -> None:
+    given = "{'ssl': 'require'} if x else {'timeout': 5, 'max_cached_statement_lifetime': 0}"
+    expected = "{'sslmode': 'require'} if x else {'connect_timeout': 5}"
+    assert arguments(TO_PSYCOPG, given) == (expected, {"rewritten", "changed behaviour"})
+
+
+def test_arguments_in_another_dict() -> None:
+    """What a URL cannot say is not added a second time."""
+    before = (
+        "o = dict(connect_args={'timeout': 5})\n"
+        "create_async_engine('postgresql+asyncpg://h/d?prepared_statement_cache_size=0', **o)"
+    )
+    new, items = rewrite(TO_PSYCOPG, f"{ENGINE}{before}\n")
+    assert "connect_args={'connect_timeout': 5}" in new
+    assert new.count("connect_args") == 1
+    assert "manual" in {each.outcome for each in items}
+
+
 def test_what_a_url_elsewhere_cannot_say_is_reported() -> None:
     source = "url = 'postgresql+asyncpg://h/d?prepared_statement_cache_size=0'\n"
     new, items = rewrite(TO_PSYCOPG, source)

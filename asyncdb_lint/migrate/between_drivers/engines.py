@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from asyncdb_lint.knowledge.drivers import engine_arguments
 from asyncdb_lint.migrate.between_drivers.arguments import Arguments
-from asyncdb_lint.migrate.between_drivers.command import DriverRewrite
+from asyncdb_lint.migrate.between_drivers.builders import Builders
 from asyncdb_lint.migrate.between_drivers.queries import Query, addresses, template, translated, whole
 from asyncdb_lint.rules.engines.rewriting import literals, scheme_changed, without
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.urls import HOLE
+from asyncdb_lint.semantics.settings import of_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.changes import How
     from asyncdb_lint.semantics.engines import EngineCall
 
-AMBIGUOUS = {"ssl", "timeout", "host", "port", "user", "password", "loop", "database"}
-"""Arguments that drivers of other databases take too."""
 TEXT_METHODS = {
     "replace",
     "startswith",
@@ -39,7 +36,7 @@ TEXT_METHODS = {
 MAKES_CONNECTIONS = ("async_creator", "creator")
 
 
-class EnginesOfDriver(DriverRewrite):
+class EnginesOfDriver(Builders):
     """URLs, `connect_args` and keyword arguments of engines."""
 
     DESCRIPTION = "Rewrite SQLAlchemy URLs and connection arguments from one driver to another."
@@ -53,6 +50,7 @@ class EnginesOfDriver(DriverRewrite):
             for top in addresses(self.file, engine.url_node):
                 self.homes[top] = engine
         self.texts()
+        self.builders()
         for engine in self.engines():
             self.arguments(engine)
 
@@ -153,73 +151,14 @@ class EnginesOfDriver(DriverRewrite):
             and call.func.attr.value in TEXT_METHODS
         )
 
-    # Which engines
-
-    def may_be_rewritten(self, top: cst.CSTNode, text: str) -> bool:
-        """Whether an engine on the new driver can take a URL; reported where only a person can decide."""
-        if not self.DIRECTION.is_sync_lost:
-            return True
-        sync = asynchronous = False
-        has_async = False
-        for work in self.works:
-            for engine in work.file.engines.values():
-                if not engine.is_engine:
-                    continue
-                has_async |= engine.maker.is_async
-                if engine.url is not None and self.is_of_source(engine) and fits(text, engine.url.text):
-                    sync |= not engine.maker.is_async
-                    asynchronous |= engine.maker.is_async
-        if sync and not asynchronous:
-            return False  # told of where the engine is made
-        if sync:
-            self.tell(
-                top,
-                "manual",
-                f"engines of both sorts take this URL, and {self.DIRECTION.target} serves asynchronous ones only",
-                "give them URLs of their own",
-            )
-            return False
-        if not asynchronous and not has_async and not self.unsafe:
-            self.tell(
-                top,
-                "manual",
-                f"no asynchronous engine is seen to take this URL, and {self.DIRECTION.target} serves no other",
-                f"write `postgresql+{self.DIRECTION.target}` if `create_async_engine()` gets it",
-            )
-            return False
-        return True
-
-    def is_of_source(self, engine: EngineCall) -> bool:
-        return self.DIRECTION.is_source(engine.driver)
-
-    def is_served(self, engine: EngineCall) -> bool:
-        """Whether the new driver works with an engine of this sort."""
-        return engine.maker.is_async or not self.DIRECTION.is_sync_lost
-
-    def seems_of_source(self, engine: EngineCall) -> bool:
-        """Whether an engine whose URL is not known passes on what only the old driver takes."""
-        if engine.driver is not None or not engine.maker.is_async or engine.url is not None:
-            return False
-        if engine.arguments.get("connect_args") is not None and not engine.connect_args.complete:
-            return not self.has_other_drivers()
-        names = set(engine.connect_args.entries)
-        old = self.DIRECTION.old_driver(self.file.sqlalchemy).connect_args or frozenset()
-        new = self.DIRECTION.driver(self.file.sqlalchemy).connect_args or frozenset()
-        return bool(names) and names <= old and bool(names - new - AMBIGUOUS or not self.has_other_drivers())
-
-    def has_other_drivers(self) -> bool:
-        """Whether the project names async drivers of other databases."""
-        return any(
-            re.search(r"aiosqlite|aiomysql|asyncmy|aioodbc", work.file.model.module.code)
-            for work in self.works
-        )
-
     # Arguments
 
     def can_add(self, engine: EngineCall) -> bool:
         """Whether `connect_args` of an engine can be added to."""
         given = self.file.argument(engine.node, "connect_args")
-        return isinstance(given.value, cst.Dict) if given is not None else engine.arguments.complete
+        if given is None:
+            return engine.arguments.lacks("connect_args")
+        return isinstance(given.value, cst.Dict)
 
     def arguments(self, engine: EngineCall) -> None:
         if not self.is_of_source(engine) and not self.seems_of_source(engine):
@@ -232,20 +171,23 @@ class EnginesOfDriver(DriverRewrite):
                 f"keep {self.DIRECTION.source} here, or use `create_async_engine()`",
             )
             return
-        settings = [each for each in engine.connect_args.entries.values() if each.place not in self.dicts]
-        self.dicts.update(each.place for each in settings)
-        if not engine.connect_args.complete:
-            given = self.file.argument(engine.node, "connect_args") or engine.node
+        given = self.file.argument(engine.node, "connect_args")
+        branches = (
+            [of_value(self.file.model, each) for each in choices(given.value)] if given is not None else []
+        )
+        found = branches if len(branches) > 1 else [engine.connect_args]
+        if not all(each.complete for each in found):
             self.tell(
-                given,
+                given or engine.node,
                 "manual",
                 f"what `{engine.name}` passes on to the driver is not all seen",
                 f"put it into {self.DIRECTION.target}'s words",
             )
         query = self.moved.get(engine.node)
-        moved = query.moved if query is not None else []
-        work = Arguments(self, settings, moved)
-        work.apply(engine)
+        for each in found:
+            settings = [setting for setting in each.entries.values() if setting.place not in self.dicts]
+            self.dicts.update(setting.place for setting in settings)
+            Arguments(self, settings, query.moved if query is not None else []).apply(engine)
         self.keywords(engine)
 
     def keywords(self, engine: EngineCall) -> None:
@@ -280,8 +222,10 @@ def valued(text: str) -> How:
     return lambda node: node.with_changes(value=text)
 
 
-def fits(text: str, url: str) -> bool:
-    """Whether a text with holes may be a URL."""
-    return re.fullmatch(re.escape(text).replace(re.escape(HOLE), ".*"), url, re.DOTALL) is not None or re.fullmatch(
-        re.escape(url).replace(re.escape(HOLE), ".*"), text, re.DOTALL
-    ) is not None  # fmt: skip
+def choices(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """The values of `{…} if x else {…}`."""
+    if isinstance(node, cst.IfExp):
+        yield from choices(node.body)
+        yield from choices(node.orelse)
+    else:
+        yield node

@@ -25,7 +25,9 @@ from asyncdb_lint.migrate.between_drivers.answers import (
 from asyncdb_lint.migrate.between_drivers.tls import of_context
 
 SHORTEST = 2  # seconds: libpq waits no less for a connection
-POOLERS = "PgBouncer takes `options` from 1.20 on, and of them only settings that it knows or is told to ignore"
+POOLERS = (
+    "PgBouncer takes `options` from 1.20 on, and of them only settings that it knows or is told to ignore"
+)
 
 
 def ssl(given: Given) -> Answer:
