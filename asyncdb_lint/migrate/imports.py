@@ -169,9 +169,9 @@ class Imports:
             if not kept and not lines:
                 return cst.RemoveFromParent()
             found = [*kept, *lines]
+            last = len(kept) - 1 if kept else len(found) - 1  # a comment stays with what it was written for
+            found[last] = found[last].with_changes(trailing_whitespace=updated.trailing_whitespace)
             found[0] = found[0].with_changes(leading_lines=updated.leading_lines)
-            if left is not None:
-                found[-1] = found[-1].with_changes(trailing_whitespace=updated.trailing_whitespace)
             return cst.FlattenSentinel(found)
 
         self.changes.note(line, put)
