@@ -179,6 +179,11 @@ class Rewrite(CodemodCommand, abc.ABC):
             node = node.value
             self.work.left.add(node)
 
+    def hand_over(self, use: cst.CSTNode, place: cst.CSTNode, message: str, advice: str = "") -> None:
+        """Leave a use of the driver's name to a person, and tell so."""
+        self.tell(place, "manual", message, advice)
+        self.keep(use)
+
     def is_claimed(self, node: cst.CSTNode) -> bool:
         """Whether a rewrite has taken care of a use of a name."""
         return node in self.work.claimed

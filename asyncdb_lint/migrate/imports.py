@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Statement = cst.Import | cst.ImportFrom
 WITHOUT_IMPORT = {
     "psycopg", "psycopg.errors", "psycopg.sql", "psycopg.rows", "psycopg.pq", "psycopg.conninfo", "psycopg.adapt",
-    "psycopg.adapters",
+    "psycopg.adapters", "psycopg.types",
 }  # fmt: skip
 """What `import psycopg` alone brings along."""
 LONGEST = 100  # columns of an import statement on one line

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from asyncdb_lint.migrate.from_psycopg2.adapters import TypeAdapters
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.callproc import CallprocMethods
+from asyncdb_lint.migrate.from_psycopg2.casters import TypeCasters
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
@@ -15,14 +17,19 @@ from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
+from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
 from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
+from asyncdb_lint.migrate.from_psycopg2.notifies import Notifications
+from asyncdb_lint.migrate.from_psycopg2.pools import Pools
+from asyncdb_lint.migrate.from_psycopg2.quoting import Quoting
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
 from asyncdb_lint.migrate.from_psycopg2.settings import ConnectionSettings
 from asyncdb_lint.migrate.from_psycopg2.statements import Statements
 from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
 from asyncdb_lint.migrate.from_psycopg2.transactions import ConnectionBlocks
 from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
+from asyncdb_lint.migrate.from_psycopg2.waiting import WaitCallbacks
 from asyncdb_lint.migrate.project import Route
 from asyncdb_lint.migrate.to_async.rewriting import ToAsync
 
@@ -34,10 +41,17 @@ REWRITES = (
     CursorAttributes,
     ConnectionSettings,
     ConnectionStates,
+    Notifications,
     ConnectionAttributes,
     ConnectionBlocks,
     ErrorAttributes,
     ErrorClasses,
+    TypeAdapters,
+    TypeCasters,
+    JsonTypes,
+    Quoting,
+    WaitCallbacks,
+    Pools,
     BulkStatements,
     CopyMethods,
     MogrifyMethods,

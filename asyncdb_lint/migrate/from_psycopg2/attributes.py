@@ -60,6 +60,8 @@ class ConnectionAttributes(Rewrite):
         self.levels = Levels(self)
         for attribute in self.attributes():
             name, owner = attribute.attr.value, attribute.value
+            if self.is_claimed(attribute):
+                continue
             if self.is_object(owner, "connection"):
                 self.judge(attribute)
             elif isinstance(owner, cst.Attribute) and owner.attr.value == "info":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2.handlers import in_a_row
 from asyncdb_lint.migrate.from_psycopg2.table import literal_code
 from asyncdb_lint.migrate.imports import dotted
 
@@ -159,12 +160,3 @@ class ErrorClasses(Rewrite):
     def handlers(self, handler: cst.ExceptHandler) -> list[cst.ExceptHandler]:
         statement = self.parent(handler)
         return list(statement.handlers) if isinstance(statement, cst.Try) else [handler]
-
-
-def in_a_row(element: cst.Element, values: list[cst.BaseExpression]) -> cst.FlattenSentinel[cst.Element]:
-    """Several elements in the place of one."""
-    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    *first, last = values
-    return cst.FlattenSentinel(
-        [*(cst.Element(value, comma) for value in first), element.with_changes(value=last)]
-    )

@@ -50,6 +50,8 @@ class RowFactories(RowRewrite):
 
     def judge_call(self, call: cst.Call) -> None:
         """`cursor_factory=` of a call, by keyword or, for psycopg2's own, by place."""
+        if self.full_name(call.func).startswith("psycopg2.pool."):
+            return  # what a pool hands on is the pool's
         taker = self.takers.of(call, OLD)
         if taker == DRIVER and isinstance(call.func, cst.Attribute) and call.func.attr.value == "cursor":
             self.positional(call)

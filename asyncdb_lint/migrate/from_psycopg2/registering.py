@@ -1,0 +1,72 @@
+"""What rewrites of registrations of adapters and casters have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from asyncdb_lint.migrate.command import Rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MADE_TOO_EARLY = "a cursor made before this keeps the adapters that it had"
+MOVE_UP = "register before the cursor is made"
+
+
+class Registrations(Rewrite):
+    """A rewrite of calls that register something, as statements of their own."""
+
+    def statement(self, call: cst.Call) -> cst.Expr | None:
+        """The statement that is nothing but a call."""
+        parent = self.parent(call)
+        return parent if isinstance(parent, cst.Expr) else None
+
+    def drop(self, call: cst.Call, message: str, *, changes: bool = False) -> bool:
+        """Leave out a call that is a statement, with the names in it."""
+        statement = self.statement(call)
+        if statement is None:
+            return False
+        self.tell(call, "changed behaviour" if changes else "rewritten", message)
+        self.change(statement, lambda _: cst.RemoveFromParent())
+        self.claim_all(call)
+        return True
+
+    def claim_all(self, node: cst.CSTNode) -> None:
+        """Take care of all names in what is left out."""
+        self.work.claimed.update(self.names_in(node))
+
+    def leave_all(self, call: cst.Call, message: str, advice: str) -> None:
+        """Leave a call to a person, with all names in it."""
+        self.hand_over(call.func, call, message, advice)
+        self.work.left.update(self.names_in(call))
+
+    def names_in(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """The names within a node."""
+        for name in self.file.model.nodes.get(cst.Name, ()):
+            holder: cst.CSTNode | None = name
+            while holder is not None and holder is not node:
+                holder = self.parent(holder)
+            if holder is node:
+                yield name
+
+    def is_late(self, call: cst.Call, context: cst.BaseExpression | None) -> bool:
+        """Whether a cursor, or where all connections are meant a connection, is made before in the same scope."""
+        scope, start = self.file.model.scope_of(call), self.file.span(call)[0]
+        roles = ("cursor",) if context is not None else ("cursor", "connection")
+        return any(
+            self.file.model.scope_of(each) is scope
+            and self.is_object(each, *roles)
+            and self.file.span(each)[0] < start
+            for each in self.calls()
+            if each is not call
+        )
+
+    def constant(self, node: cst.BaseExpression) -> object:
+        """The value of a literal, else None."""
+        return getattr(self.file.kind(node), "value", None)
+
+    def code(self, node: cst.CSTNode) -> str:
+        """A node's text."""
+        return self.file.model.module.code_for_node(node)

@@ -1,0 +1,237 @@
+"""Adapters, casters, JSON and quoting: a program before and after the migration, on both drivers."""
+
+from pathlib import Path
+
+import pytest
+
+from .migration import same_answers
+from .support import Database
+
+PROGRAMS = {
+    "uuid": """
+        import psycopg2
+        import psycopg2.extras
+        import uuid
+
+        psycopg2.extras.register_uuid()
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            cursor.execute("select %s", (uuid.UUID(int=7),))
+            found = cursor.fetchone()[0]
+            connection.close()
+            return found
+    """,
+    "composite types": """
+        import psycopg2
+        from psycopg2.extras import register_composite
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            connection.cursor().execute("drop type if exists card; create type card as (value int, suit text)")
+            connection.commit()
+            connection.close()
+            return read(dsn)
+
+        def read(dsn):
+            connection = psycopg2.connect(dsn)
+            register_composite("card", connection)
+            cursor = connection.cursor()
+            cursor.execute("select (8, 'hearts')::card")
+            card = cursor.fetchone()[0]
+            connection.close()
+            return card.value, card.suit
+    """,
+    "floats": """
+        import psycopg2
+        from psycopg2.extensions import DECIMAL, UNICODE, new_type, register_type
+
+        DEC2FLOAT = new_type(
+            DECIMAL.values, "DEC2FLOAT", lambda value, cursor: float(value) if value is not None else None
+        )
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            register_type(UNICODE, connection)
+            register_type(DEC2FLOAT, connection)
+            cursor = connection.cursor()
+            cursor.execute("select 1.5, null::numeric, 'x'")
+            found = cursor.fetchone()
+            connection.close()
+            return found, type(found[0])
+    """,
+    "loaders": """
+        import psycopg2
+        from psycopg2.extensions import DATE, INTEGER, new_array_type, new_type, register_type
+
+        def text_of(value, cursor):
+            if value is None:
+                return None
+            return "on " + value
+
+        DATES = new_type(DATE.values, "DATES", text_of)
+        LISTS = new_array_type((1182,), "LISTS", DATES)
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            register_type(DATES, connection)
+            register_type(LISTS, connection)
+            cursor = connection.cursor()
+            cursor.execute("select date '2020-01-02', array[date '2020-01-03'], null::date, 1")
+            found = cursor.fetchone()
+            kinds = [column.type_code == DATE for column in cursor.description]
+            numbers = [column.type_code in INTEGER.values for column in cursor.description]
+            connection.close()
+            return found, kinds, numbers
+    """,
+    "json": """
+        import json
+        import psycopg2
+        from psycopg2.extras import Json, register_default_json, register_default_jsonb
+        from psycopg2.extensions import register_adapter
+
+        register_adapter(dict, Json)
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            register_default_json(connection, loads=lambda text: text)
+            register_default_jsonb(connection, loads=lambda text: json.loads(text, parse_int=str))
+            cursor = connection.cursor()
+            cursor.execute("create temporary table document (plain json, tree jsonb)")
+            cursor.execute("insert into document values (%s, %s)", (Json({"a": 1}), {"a": 1}))
+            cursor.execute("update document set tree = tree || %s", (Json({"b": [2]}),))
+            cursor.execute("select count(*) from document where tree @> %(part)s", {"part": Json({"b": [2]})})
+            count = cursor.fetchone()
+            cursor.execute("select plain, tree from document")
+            found = cursor.fetchone()
+            connection.close()
+            return count, found, Json({"c": 1}).adapted
+    """,
+    "identifiers": """
+        import psycopg2
+        from psycopg2.extensions import make_dsn, parse_dsn, quote_ident
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            found = [quote_ident(name, connection) for name in ("plain", 'qu"ote', "Upper Case", "select")]
+            found.append(quote_ident("x", connection.cursor()))
+            connection.close()
+            return found, parse_dsn(make_dsn("host=h", database="d", port=5))
+    """,
+    "callbacks": """
+        import contextlib
+        import psycopg2
+        from psycopg2.extensions import get_wait_callback, set_wait_callback
+        from psycopg2.extras import wait_select
+
+        set_wait_callback(wait_select)
+
+        @contextlib.contextmanager
+        def paused():
+            try:
+                callback = get_wait_callback()
+                set_wait_callback(None)
+                yield
+            finally:
+                set_wait_callback(callback)
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            with paused():
+                cursor.execute("select 1")
+            found = cursor.fetchone()
+            connection.close()
+            set_wait_callback(None)
+            return found
+    """,
+}
+UNSAFE_PROGRAMS = {
+    "pools": """
+        import psycopg2
+        from psycopg2.extras import RealDictCursor
+        from psycopg2.pool import PoolError, ThreadedConnectionPool
+
+        def work(dsn):
+            pool = ThreadedConnectionPool(1, 2, dsn, cursor_factory=RealDictCursor, application_name="app")
+            one, two = pool.getconn(), pool.getconn()
+            cursor = one.cursor()
+            cursor.execute("select current_setting('application_name') as name")
+            found = [cursor.fetchone()["name"], pool.maxconn]
+            pool.putconn(one)
+            pool.putconn(two, close=True)
+            found.append(two.closed != 0)
+            pool.closeall()
+            try:
+                pool.getconn()
+            except PoolError:
+                found.append("closed")
+            return found
+    """,
+    "notifications": """
+        import select
+        import psycopg2
+        from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+        def work(dsn):
+            connection, other = psycopg2.connect(dsn), psycopg2.connect(dsn)
+            connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+            connection.cursor().execute("listen news")
+            other.cursor().execute("notify news, 'one'; notify news, 'two'")
+            other.commit()
+            found = []
+            while len(found) < 2:
+                if select.select([connection], [], [], 5) == ([], [], []):
+                    break
+                connection.poll()
+                while connection.notifies:
+                    notification = connection.notifies.pop(0)
+                    found.append((notification.channel, notification.payload))
+            connection.close()
+            other.close()
+            return found
+    """,
+    "quoting": """
+        import psycopg2
+        from psycopg2.extensions import QuotedString, adapt, encrypt_password
+        from psycopg2.tz import FixedOffsetTimezone
+        import datetime
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            password = encrypt_password("secret", "user", connection, "md5")
+            connection.close()
+            zone = FixedOffsetTimezone(offset=90)
+            moment = datetime.datetime(2020, 1, 2, tzinfo=zone)
+            return adapt(5).getquoted(), QuotedString("it's").getquoted().decode(), password, moment.utcoffset()
+    """,
+    "addresses": """
+        import ipaddress
+        import psycopg2
+        from psycopg2.extras import register_ipaddress
+
+        register_ipaddress()
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            network = ipaddress.ip_network("10.0.0.0/8")
+            cursor.execute("select inet '10.0.0.1/24', cidr '10.0.0.0/8', %s::text", (network,))
+            found = cursor.fetchone()
+            connection.close()
+            return found
+    """,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_same_answers(database: Database, tmp_path: Path, name: str) -> None:
+    same_answers(database, tmp_path, PROGRAMS[name])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", UNSAFE_PROGRAMS)
+def test_same_answers_unsafely(database: Database, tmp_path: Path, name: str) -> None:
+    same_answers(database, tmp_path, UNSAFE_PROGRAMS[name], unsafe=True)
