@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from asyncdb_lint.migrate.project import Migration, migrate
 
 HEAD = "import psycopg2\nimport psycopg2.extras\nfrom psycopg2.extras import RealDictCursor\n"
 CASES: list[tuple[type[Rewrite], str, str]] = [
-    (RowFactories, "x.cursor(cursor_factory=RealDictCursor)", "x.cursor(row_factory=psycopg.rows.dict_row)"),
+    (RowFactories, "x.cursor(cursor_factory=RealDictCursor)", "x.cursor(row_factory=dict_row)"),
     (
         RowFactories,
         "x.cursor(cursor_factory = psycopg2.extras.NamedTupleCursor,)",
@@ -29,8 +30,8 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
     (
         RowFactories,
         "c = psycopg2.connect('')\nc.cursor('n', RealDictCursor, True)\nc.cursor(None, RealDictCursor)",
-        "c = psycopg2.connect('')\nc.cursor('n', row_factory=psycopg.rows.dict_row, withhold=True)\n"
-        "c.cursor(row_factory=psycopg.rows.dict_row)",
+        "c = psycopg2.connect('')\nc.cursor('n', row_factory=dict_row, withhold=True)\n"
+        "c.cursor(row_factory=dict_row)",
     ),
     (
         RowFactories,
@@ -40,13 +41,13 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
     (
         RowFactories,
         "c = psycopg2.connect('')\nc.cursor_factory = RealDictCursor\nc.cursor_factory = None",
-        "c = psycopg2.connect('')\nc.row_factory = psycopg.rows.dict_row\nc.row_factory = psycopg.rows.tuple_row",
+        "c = psycopg2.connect('')\nc.row_factory = dict_row\nc.row_factory = psycopg.rows.tuple_row",
     ),
     (
         RowFactories,
         "d = {'cursor_factory': RealDictCursor}\nd[\"cursor_factory\"] = RealDictCursor\nd.pop('cursor_factory')\n"
         "psycopg2.connect(**d)",
-        "d = {'row_factory': psycopg.rows.dict_row}\nd[\"row_factory\"] = psycopg.rows.dict_row\nd.pop('row_factory')\n"
+        "d = {'row_factory': dict_row}\nd[\"row_factory\"] = dict_row\nd.pop('row_factory')\n"
         "psycopg2.connect(**d)",
     ),
     (
@@ -57,12 +58,12 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
     (
         RowClasses,
         "def f(c, as_dict, kind=RealDictCursor):\n    kind = RealDictCursor if as_dict else None",
-        "def f(c, as_dict, kind=psycopg.rows.dict_row):\n    kind = psycopg.rows.dict_row if as_dict else None",
+        "def f(c, as_dict, kind=dict_row):\n    kind = dict_row if as_dict else None",
     ),
     (
         RowClasses,
         "class A:\n    kind = RealDictCursor",
-        "class A:\n    kind = staticmethod(psycopg.rows.dict_row)",
+        "class A:\n    kind = staticmethod(dict_row)",
     ),
     (
         RowClasses,
@@ -73,7 +74,7 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
 ]
 LEFT_ALONE = [
     "x.cursor(cursor_factory=F)",
-    "def f(cursor_factory=None): x.cursor(cursor_factory=cursor_factory)",
+    "def f(cursor_factory=None): x.rows(cursor_factory=cursor_factory)",
     "async def f():\n    async with x.cursor(cursor_factory=RealDictCursor): ...",
     "import aiopg\naiopg.connect(cursor_factory=RealDictCursor)",
     "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
@@ -88,6 +89,7 @@ def test_rewrite(command: type[Rewrite], before: str, after: str) -> None:
     once = command(CodemodContext()).transform_module(cst.parse_module(f"{HEAD}{before}\n")).code
     assert once.endswith(f"\n{after}\n")
     assert "import psycopg\n" in once or after.count("psycopg.") == 0
+    assert "from psycopg.rows import dict_row\n" in once or not re.search(r"(?<!rows.)dict_row", after)
     assert command(CodemodContext()).transform_module(cst.parse_module(once)).code == once
 
 

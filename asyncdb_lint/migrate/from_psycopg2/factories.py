@@ -73,7 +73,7 @@ class RowFactories(RowRewrite):
 
     def judge_argument(self, call: cst.Call, given: cst.Arg, *, surely: bool) -> None:
         found = self.values(given.value)
-        if not surely and not found & classes.EVIDENCE:
+        if not surely and not found & classes.EVIDENCE and not self.is_of_cursor(call, found):
             return
         refusal = self.refusal(given.value, found)
         if refusal is not None:
@@ -82,6 +82,11 @@ class RowFactories(RowRewrite):
         self.turn(given.value)
         self.renamed(given)
         self.note(given, found)
+
+    def is_of_cursor(self, call: cst.Call, found: set[str]) -> bool:
+        """Whether a method `cursor()` gets a parameter as `cursor_factory`, which no other driver's takes."""
+        method = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+        return method == "cursor" and self.work.is_only_driver and PARAMETER in found and UNKNOWN not in found
 
     def note(self, node: cst.CSTNode, found: set[str]) -> None:
         """Tell of a renamed argument; of what only callers know, they are told."""

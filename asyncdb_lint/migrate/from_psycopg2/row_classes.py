@@ -34,16 +34,33 @@ class RowClasses(RowRewrite):
             elif full in classes.EVIDENCE or (full in classes.PLAIN and self.is_factory(node)):
                 self.cursor(node, full)
 
+        self.drop_unused()
+
+    def drop_unused(self) -> None:
+        """Imports that nothing uses: there is nothing to import in their place."""
+        used = {name.value for name in self.file.model.nodes.get(cst.Name, []) if isinstance(name, cst.Name)}
+        for bound in self.work.imports.bound:
+            if (
+                bound.full not in {*classes.EVIDENCE, classes.REAL_DICT_ROW, classes.DICT_ROW}
+                or bound.name in used
+            ):
+                continue
+            whole = f"{self.file.model.name}.{bound.name}"
+            if any(whole in each.imports for each in self.file.project.modules.values()):
+                continue
+            self.claim(bound.alias)
+            self.tell(bound.statement, "rewritten", f"nothing uses `{bound.full}`")
+
     def uses(self) -> Iterator[tuple[cst.BaseExpression, str]]:
         """What expressions name of psycopg2, by full name."""
-        bound = {each.name for each in self.work.imports.bound}
         for name in cast("list[cst.Name]", self.file.model.nodes.get(cst.Name, [])):
-            if name.value not in bound or not self.is_named(name) or name not in self.file.positions:
+            if name not in self.file.model.exprs:
                 continue
             node: cst.BaseExpression = name
             while isinstance(parent := self.parent(node), cst.Attribute) and parent.value is node:
                 node = parent
-            if full := self.full_name(node):
+            full = self.full_name(node)
+            if full.startswith("psycopg2.") and self.is_named(node) and name in self.file.positions:
                 yield node, full
 
     def row(self, node: cst.BaseExpression, new: str) -> None:

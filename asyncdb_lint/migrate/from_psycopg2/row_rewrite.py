@@ -10,6 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.factory_values import values
+from asyncdb_lint.migrate.imports import Imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,13 @@ class RowRewrite(Rewrite, abc.ABC):
         """How the new text names the row factory that stands for a cursor class."""
         if full == classes.DICT_CURSOR:
             return f"{self.helper(classes.HELPER)}.factory"
-        return self.name(node, "psycopg.rows", classes.ROW_CURSORS[full])
+        new = classes.ROW_CURSORS[full]
+        imports = self.work.imports
+        imported = [each for each in imports.bound if isinstance(node, cst.Name) and each.name == node.value]
+        if len(imported) == 1 and not imports.is_taken(new):  # as the class was imported, by its own name
+            imports.beside.setdefault(imported[0].line, {})[Imported("psycopg.rows", new)] = None
+            return new
+        return self.name(node, "psycopg.rows", new)
 
     def is_of_class(self, node: cst.CSTNode) -> bool:
         """Whether a value becomes an attribute of a class, other than the default of a dataclass's field."""
@@ -58,14 +65,17 @@ class RowRewrite(Rewrite, abc.ABC):
         )
 
     def is_named(self, node: cst.BaseExpression) -> bool:
-        """Whether an expression names what an import of psycopg2 binds, and no variable that holds it."""
+        """Whether an expression names a class of psycopg2's, and no variable that holds it."""
         root: cst.BaseExpression = node
         while isinstance(root, cst.Attribute):
             root = root.value
+        if not isinstance(root, cst.Name) or self.file.model.bindings_of(root):
+            return False
+        last = node.attr.value if isinstance(node, cst.Attribute) else root.value
         return (
-            isinstance(root, cst.Name)
-            and any(each.name == root.value for each in self.work.imports.bound)
-            and not self.file.model.bindings_of(root)
+            any(each.name == root.value for each in self.work.imports.bound)
+            or self.full_name(node).rpartition(".")[2]
+            == last  # a module of the project imports it for others
         )
 
     def claim_all(self, node: cst.BaseExpression) -> None:

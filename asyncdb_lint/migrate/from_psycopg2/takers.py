@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.migrate import evidence
-from asyncdb_lint.semantics.kinds import Class, Function, Instance, Unknown
+from asyncdb_lint.semantics.kinds import NONE, Class, Function, Instance, Unknown
 
 if TYPE_CHECKING:
     from asyncdb_lint.migrate.command import Rewrite
@@ -47,9 +47,16 @@ class Takers:
             method = call.func.attr.value
             if method == "cursor" and self.rewrite.is_object(call.func.value, "connection"):
                 return DRIVER
-            if self.is_open(call.func.value) and (method in self.named) != (method in CONNECTING):
-                return KEPT if method in self.named else OPEN
+            is_own = method in self.named and not self.is_inside(call, method)
+            may_be = self.is_open(call.func.value) or self.hands_through(call.func.value)
+            if may_be and is_own != (method in CONNECTING):
+                return KEPT if is_own else OPEN
         return OPEN if name in DICTS else FOREIGN
+
+    def is_inside(self, call: cst.Call, method: str) -> bool:
+        """Whether a call stands in the method that hands it on to another object's of the same name."""
+        scope = self.file.model.scope_of(call).function
+        return scope is not None and scope.qualname.rpartition(".")[2] == method
 
     def is_awaited(self, call: cst.Call) -> bool:
         """Whether a call is one of aiopg's, say: psycopg2 has nothing to wait for."""
@@ -71,12 +78,14 @@ class Takers:
     def is_open(self, receiver: cst.BaseExpression) -> bool:
         """Whether an object may be psycopg2's for all that is known of it."""
         kind = self.file.kind(receiver)
-        if isinstance(kind, (Unknown, Function)) or self.rewrite.is_object(receiver, "connection", "pool"):
-            return True
         if isinstance(kind, Instance):
-            line = self.file.project.mro(kind.name)
-            return any(name.startswith("psycopg2.") for name in line)
-        return False
+            return any(name.startswith("psycopg2.") for name in self.file.project.mro(kind.name))
+        return isinstance(kind, (Unknown, Function)) or kind == NONE
+
+    def hands_through(self, receiver: cst.BaseExpression) -> bool:
+        """Whether an object is of the project's own class, which has a method from elsewhere."""
+        kind = self.file.kind(receiver)
+        return isinstance(kind, Instance) and all(":" in name for name in self.file.project.mro(kind.name))
 
     @functools.cached_property
     def named(self) -> frozenset[str]:
