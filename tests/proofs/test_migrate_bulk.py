@@ -170,7 +170,11 @@ COPIES = {
     """,
     "tables": """
         import io
-        columns, table, text, more = ("a", "b"), "t", io.StringIO("1|x\\n2|~\\n"), io.StringIO("3\\tx\\n4\\t\\\\N\\n")
+        class Columns(list):  # as those of pandas are
+            def __bool__(self):
+                raise ValueError("neither true nor false")
+        columns, table = Columns("ab"), "t"
+        text, more = io.StringIO("1|x\\n2|~\\n"), io.StringIO("3\\tx\\n4\\t\\\\N\\n")
         cursor.copy_from(text, "t", sep="|", null="~", columns=("a", "b"))
         cursor.copy_from(more, table, columns=columns)
         cursor.copy_from(io.StringIO("5,it's\\n6,\\n"), table, ",", "", 3, columns)

@@ -28,12 +28,11 @@ COPY_FROM = Helper(
     '''
 def copy_from(cur, file, table, sep="\\t", null="\\\\N", size=8192, columns=None):
     """Fill a table from a file in PostgreSQL's text format."""
-    names = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns or ()))
+    names = psycopg.sql.SQL("")
+    if columns is not None:
+        names = psycopg.sql.SQL("({})").format(psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns)))
     statement = psycopg.sql.SQL("COPY {} {} FROM STDIN WITH DELIMITER AS {} NULL AS {}").format(
-        psycopg.sql.Identifier(table),
-        psycopg.sql.SQL("({})" if columns else "{}").format(names),
-        psycopg.sql.Literal(sep),
-        psycopg.sql.Literal(null),
+        psycopg.sql.Identifier(table), names, psycopg.sql.Literal(sep), psycopg.sql.Literal(null)
     )
     with cur.copy(statement) as copy:
         while data := file.read(size):
@@ -48,12 +47,11 @@ COPY_TO = Helper(
 def copy_to(cur, file, table, sep="\\t", null="\\\\N", columns=None):
     """Write a table to a file in PostgreSQL's text format; files of text get text."""
     is_text, encoding = isinstance(file, io.TextIOBase), cur.connection.info.encoding
-    names = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns or ()))
+    names = psycopg.sql.SQL("")
+    if columns is not None:
+        names = psycopg.sql.SQL("({})").format(psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns)))
     statement = psycopg.sql.SQL("COPY {} {} TO STDOUT WITH DELIMITER AS {} NULL AS {}").format(
-        psycopg.sql.Identifier(table),
-        psycopg.sql.SQL("({})" if columns else "{}").format(names),
-        psycopg.sql.Literal(sep),
-        psycopg.sql.Literal(null),
+        psycopg.sql.Identifier(table), names, psycopg.sql.Literal(sep), psycopg.sql.Literal(null)
     )
     with cur.copy(statement) as copy:
         for data in copy:

@@ -25,7 +25,7 @@ def before(model: Model, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     while not isinstance(statement, (cst.Module, cst.FunctionDef, cst.ClassDef)):
         holder = model.parents[statement]
         body: Sequence[cst.CSTNode] = getattr(holder, "body", ())
-        if statement in body:
+        if not isinstance(body, cst.BaseSuite) and statement in body:  # an `elif` stands in its `if`
             yield from reversed(body[: list(body).index(statement)])
         statement = holder if isinstance(holder, cst.Module) else statement_of(model, holder)
 
