@@ -301,6 +301,10 @@ CLIENT = "psycopg.ClientCursor(cur.connection).mogrify"
             f"a = ','.join({CLIENT}('(%s)', r) for r in rows)\n    cur.execute('values ' + a + ' limit 1')",
         ),
         (
+            "if r:\n        q = cur.mogrify('q')\n    else:\n        q = cur.mogrify('r')\n    print(q.decode())",
+            f"if r:\n        q = {CLIENT}('q')\n    else:\n        q = {CLIENT}('r')\n    print(q)",
+        ),
+        (
             "a = [cur.mogrify('(%s)', r) for r in rows]\n    print(rb','.join(a).decode())",
             f"a = [{CLIENT}('(%s)', r) for r in rows]\n    print(r','.join(a))",
         ),
@@ -323,6 +327,11 @@ def test_mogrify_gives_text(before: str, after: str) -> None:
         ("q = cur.mogrify('q', r)\n    log(q)\n    cur.execute(q)",) * 2,
         ("q = cur.mogrify('q')\n    q += b';'\n    cur.execute(q)",) * 2,
         ("rows.append(cur.mogrify('q', r))", "rows.append(mogrify(cur, 'q', r))"),
+        (
+            "if r:\n        q = cur.mogrify('q')\n        log(q)\n    else:\n        q = cur.mogrify('r')\n"
+            "    cur.execute(q)",
+        )
+        * 2,
         ("q = b'x'\n    if r:\n        q = cur.mogrify('q')\n    cur.execute(q)",) * 2,
         ("cur.execute(b'\\xc3' + cur.mogrify('q', r))",) * 2,
         ("cur.execute(cur.mogrify('x in %s', r))",) * 2,

@@ -15,6 +15,7 @@ from asyncdb_lint.semantics.usage import bindings_holding
 
 if TYPE_CHECKING:
     from asyncdb_lint.migrate.changes import How
+    from asyncdb_lint.semantics.model import Binding
 
 MOGRIFY = Helper(
     "mogrify",
@@ -53,6 +54,7 @@ class MogrifyMethods(Rewrite):
     DESCRIPTION = "Rewrite cursor.mogrify() to psycopg.ClientCursor(…).mogrify()."
 
     def examine(self) -> None:
+        self.changed: set[cst.CSTNode] = set()
         for method in self.attributes():
             if method.attr.value != "mogrify" or ":" in self.full_name(
                 method
@@ -67,6 +69,7 @@ class MogrifyMethods(Rewrite):
 
     def judge(self, call: cst.Call, method: cst.Attribute) -> None:
         self.is_shown = False
+        self.followed: set[cst.Assign] = set()
         changes = None if self.takes_tuples(call) else self.as_text(call)
         self.change(
             call, lambda updated: updated.with_changes(args=renamed(updated.args, {"vars": "params"}))
@@ -89,7 +92,9 @@ class MogrifyMethods(Rewrite):
 
         self.change(method.value, of_client)
         for node, how in changes:
-            self.change(node, how)
+            if node not in self.changed:  # by another call that ends in the same place
+                self.changed.add(node)
+                self.change(node, how)
 
     def to_helper(self, call: cst.Call) -> None:
         new = self.helper(MOGRIFY)
@@ -135,7 +140,7 @@ class MogrifyMethods(Rewrite):
             case cst.BinaryOperation(operator=cst.Add()):
                 other = parent.right if parent.left is node else parent.left
                 return self.with_literal(other, parent)
-            case cst.Assign() | cst.NamedExpr():
+            case cst.Assign():
                 return self.as_name(parent)
             case _:
                 return None
@@ -169,22 +174,34 @@ class MogrifyMethods(Rewrite):
         rest = self.as_text(whole)
         return None if rest is None else [*((part, without_b) for part in parts), *rest]
 
-    def as_name(self, assignment: cst.Assign | cst.NamedExpr) -> Changes | None:
-        """A variable of a function that holds nothing else where it is read."""
+    def as_name(self, assignment: cst.Assign) -> Changes | None:
+        """A variable of a function, which holds what `mogrify()` gives wherever it is read."""
+        if assignment in self.followed:
+            return []
+        self.followed.add(assignment)
         holders = bindings_holding(self.file.model, assignment)
-        names = len(assignment.targets) if isinstance(assignment, cst.Assign) else 1
-        if len(holders) != names or isinstance(assignment, cst.NamedExpr):
-            return None
         found: Changes = []
         for binding in holders:
             if binding.scope.what != "function" or binding.name in binding.scope.declared:
                 return None
             for use in binding.uses:
-                changes = self.as_text(use)
-                if changes is None or self.file.model.bindings_of(use) != [binding]:
-                    return None
-                found += changes
-        return found
+                others = [each for each in self.file.model.bindings_of(use) if each is not binding]
+                for changes in (self.as_text(use), *map(self.as_other, others)):
+                    if changes is None:
+                        return None
+                    found += changes
+        return found if len(holders) == len(assignment.targets) else None
+
+    def as_other(self, binding: Binding) -> Changes | None:
+        """What else a variable may hold where it is read: the same, as another branch leaves it."""
+        call = binding.value
+        if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
+            return None
+        is_alike = call.func.attr.value == "mogrify" and self.is_object(call.func.value, "cursor")
+        assignment = self.parent(call)
+        if not is_alike or self.takes_tuples(call) or not isinstance(assignment, cst.Assign):
+            return None
+        return self.as_name(assignment)
 
 
 def is_shown(function: cst.BaseExpression) -> bool:
