@@ -10,6 +10,8 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Item, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
+from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
+from asyncdb_lint.migrate.from_psycopg2.parameters import ConnectionParameters
 from asyncdb_lint.migrate.from_psycopg2.settings import RESET, SET_ENCODING, ConnectionSettings
 from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
 from asyncdb_lint.migrate.from_psycopg2.transactions import COMMITTING, ConnectionBlocks
@@ -360,3 +362,93 @@ def test_states(before: str) -> None:
 def test_states_left_alone(source: str) -> None:
     source = f"import psycopg2\nfrom psycopg2 import extensions as ext\nc = psycopg2.connect()\n{source}\n"
     assert check(ConnectionStates, source, source, unsafe=True) == []
+
+
+# Arguments
+
+ARGUMENTS = {
+    "psycopg2.connect(dsn=x, database='d')": "psycopg2.connect(conninfo=x, dbname='d')",
+    "p = functools.partial(psycopg2.connect, database='d')": "p = functools.partial(psycopg2.connect, dbname='d')",
+    "psycopg2.connect(None, host='h', async_=False)": "psycopg2.connect(host='h')",
+    "psycopg2.connect(\n    dsn=None,\n    host='h',  # here\n    async_=0,\n)": (
+        "psycopg2.connect(\n    host='h',  # here\n)"
+    ),
+    "ext.make_dsn('x', database='d')": "ext.make_dsn('x', dbname='d')",
+    "ext.connection('x')": "ext.connection.connect('x')",
+    "connect(dsn=x, database='d')": "connect(dsn=x, database='d')",
+    "psycopg2.connect(database=None, dsn=None)": "psycopg2.connect(dbname=None)",
+    "psycopg2.connect(x, host='h')": "psycopg2.connect(x, host='h')",
+}
+HEAD_OF_ARGUMENTS = "import functools\nimport psycopg2\nimport psycopg2.extensions as ext\n"
+
+
+@pytest.mark.parametrize("before", ARGUMENTS)
+def test_arguments(before: str) -> None:
+    outcomes = check(
+        ConnectArguments,
+        f"{HEAD_OF_ARGUMENTS}{before}\n",
+        f"{HEAD_OF_ARGUMENTS}{ARGUMENTS[before]}\n",
+    )
+    assert set(outcomes) == ({"rewritten"} if before != ARGUMENTS[before] else set())
+
+
+@pytest.mark.parametrize("source", ["psycopg2.connect('x', async_=True)", "class C(ext.connection): ..."])
+def test_arguments_that_a_person_must_look_at(source: str) -> None:
+    source = f"{HEAD_OF_ARGUMENTS}{source}\n"
+    assert check(ConnectArguments, source, source) == ["manual"]
+
+
+# Dicts that become arguments
+
+SEEN = {
+    "a literal": "psycopg2.connect(**{'@database': 'd', 'host': 'h'})",
+    "a call of dict": "psycopg2.connect(**dict(@database='d'), user='u')",
+    "a variable": (
+        "def f():\n    p = {'host': 'h', '@database': 'd'}\n    p['@database'] = p.get('@database') or 'x'\n"
+        "    if '@database' in p:\n        p.pop('@database')\n    p.update(@database='x')\n"
+        "    return psycopg2.connect(**p)"
+    ),
+    "a copy of a module's": (
+        "P = dict(@database='d')\ndef f():\n    p = P.copy()\n    del p['@database']\n    psycopg2.connect(**p)\n"
+        "def g():\n    psycopg2.connect(**P)"
+    ),
+    "a wrapper's keywords": (
+        "def f(**how):\n    c = psycopg2.connect(**how)\n    return c\nf(@database='d', **{'@database': 1})"
+    ),
+    "two dicts together": "psycopg2.connect(**{'user': 'u'} | {'@database': 'd'})",
+    "another key": "p = {'dbname': 'd'}\npsycopg2.connect(**p)",
+    "another function": "p = {'database': 'd'}\nconnect(**p)",
+}
+SHARED = {
+    "shown to others": "def f():\n    p = {'@database': 'd'}\n    show(p)\n    psycopg2.connect(**p)",
+    "used for others": "def f():\n    p = {'@database': 'd'}\n    Namespace(**p)\n    psycopg2.connect(**p)",
+    "of unknown origin": "def f():\n    p = read()\n    del p['@database']\n    psycopg2.connect(**p)",
+    "partly of unknown origin": (
+        "def f(rest):\n    p = {'@database': 'd', **rest}\n    print(p['@database'])\n    psycopg2.connect(**p)"
+    ),
+    "of a function": "def p():\n    return {'@database': 'd'}\npsycopg2.connect(**p())",
+    "of an object": (
+        "class C:\n    P = {'@database': 'd'}\n    def __init__(self):\n        self.p = {'@database': 'd'}\n"
+        "    def f(self):\n        psycopg2.connect(**self.p)\n        psycopg2.connect(**self.P)"
+    ),
+    "read by a wrapper": (
+        "def f(**how):\n    print(how['@database'])\n    return psycopg2.connect(**how)\nf(@database='d')"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_parameters(name: str) -> None:
+    before = "import psycopg2\n" + SEEN[name].replace("@", "") + "\n"
+    after = "import psycopg2\n" + SEEN[name].replace("@database", "dbname") + "\n"
+    assert set(check(ConnectionParameters, before, after)) == ({"rewritten"} if before != after else set())
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_parameters_that_others_may_read(name: str) -> None:
+    before = "import psycopg2\n" + SHARED[name].replace("@", "") + "\n"
+    after = "import psycopg2\n" + SHARED[name].replace("@database", "dbname") + "\n"
+    assert set(check(ConnectionParameters, before, before)) == {"manual"}
+    code, items = run(ConnectionParameters, before, unsafe=True)
+    assert {each.outcome for each in items} == {"changed behaviour"}
+    assert code == after

@@ -217,7 +217,60 @@ SAFE |= {
             return found
     """,
 }
+SAFE |= {
+    "arguments": """
+        import functools
+        import psycopg2
+        from psycopg2.extensions import connection as Connection, make_dsn, parse_dsn
+
+        def wrapper(**how):
+            return psycopg2.connect(**how)
+
+        def work(dsn):
+            address = parse_dsn(dsn=dsn)
+            plain = {"host": address["host"], "port": address["port"], "user": address["user"]}
+            parameters = {"database": "postgres", **{"host": address["host"], "user": address["user"]}}
+            if "database" in parameters:
+                parameters["database"] = parameters.pop("database")
+            made = [
+                psycopg2.connect(dsn=dsn),
+                psycopg2.connect(None, database="postgres", async_=False, **plain),
+                psycopg2.connect(dsn=None, database="postgres", **plain),
+                psycopg2.connect(**parameters),
+                functools.partial(psycopg2.connect, database="postgres")(**plain),
+                wrapper(database="postgres", **plain),
+                psycopg2.connect(make_dsn(database="postgres", **plain)),
+                Connection(dsn),
+            ]
+            found = [(each.info.dbname, each.info.user) for each in made]
+            for each in made:
+                each.close()
+            return found
+    """,
+}
 UNSAFE = {
+    "dicts that others may read": """
+        import psycopg2
+
+        class Settings:
+            def __init__(self, dsn):
+                self.parameters = {"dsn": dsn, "database": "postgres"}
+
+            def connect(self):
+                return psycopg2.connect(**self.parameters)
+
+        def parameters(dsn):
+            return {"dsn": dsn, "database": "postgres"}
+
+        def work(dsn):
+            shown = {"dsn": dsn, "database": "postgres"}
+            len(shown)
+            made = [Settings(dsn).connect(), psycopg2.connect(**parameters(dsn)), psycopg2.connect(**shown)]
+            found = [each.info.dbname for each in made]
+            for each in made:
+                each.close()
+            return found
+    """,
     "modes in autocommit mode": """
         import psycopg2
 

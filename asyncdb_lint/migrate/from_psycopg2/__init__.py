@@ -21,6 +21,7 @@ from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
 from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.notifies import Notifications
+from asyncdb_lint.migrate.from_psycopg2.parameters import ConnectionParameters
 from asyncdb_lint.migrate.from_psycopg2.pools import Pools
 from asyncdb_lint.migrate.from_psycopg2.quoting import Quoting
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
@@ -36,6 +37,7 @@ from asyncdb_lint.migrate.to_async.rewriting import ToAsync
 REWRITES = (
     Statements,
     ConnectArguments,
+    ConnectionParameters,
     RowFactories,
     RowClasses,
     CursorAttributes,
