@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import collections
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from asyncdb_lint.migrate.command import Work
 
 MODULE = "psycopg_helpers"
+DOCSTRING = "What psycopg 3 leaves to those who use it."
 
 
 class Helper(NamedTuple):
@@ -47,12 +49,13 @@ class Home(NamedTuple):
     spelling: str
 
 
-def place(works: Iterable[Work]) -> Iterator[tuple[Path, str]]:
+def place(works: Sequence[Work]) -> Iterator[tuple[Path, str]]:
     """Put the helpers that files call where they can be called; gives new files.
 
     A module of a package holds what several of its files call. A file by itself, or one that imports nothing of its
     package and may be run as a script, holds its own.
     """
+    hosts = {Path(work.file.model.path): work for work in works}
     sharing: dict[Path, list[tuple[Work, Home]]] = collections.defaultdict(list)
     for work in works:
         if work.helpers:
@@ -64,20 +67,24 @@ def place(works: Iterable[Work]) -> Iterator[tuple[Path, str]]:
         if len(members) == 1:
             define(members[0][0])
             continue
+        home_file = folder / f"{MODULE}.py"
+        host = hosts.get(home_file)
+        if host is None and home_file.exists():  # it is not to be changed
+            for work, _ in members:
+                define(work)
+            continue
         is_lazy = any(work.imports.are_optional() for work, _ in members)
         for work, home in members:
             for name, helper in work.helpers.items():
                 work.imports.bring(f"{home.spelling}{MODULE}", helper.name, name)
-        yield (
-            folder / f"{MODULE}.py",
-            text_of(
-                {
-                    each.lazy() if is_lazy else each: None
-                    for work, _ in members
-                    for each in work.helpers.values()
-                }
-            ),
+        helpers = dict.fromkeys(
+            helper.lazy() if is_lazy else helper for work, _ in members for helper in work.helpers.values()
         )
+        if host is None:
+            yield home_file, text_of(helpers)
+            continue
+        for helper in helpers:  # a former run has put others there
+            host.imports.define(helper)
 
 
 def define(work: Work) -> None:
@@ -110,6 +117,10 @@ def home_of(work: Work) -> Home | None:
 def text_of(helpers: Iterable[Helper]) -> str:
     """A module of helpers."""
     helpers = list(helpers)
-    imports = sorted({text for helper in helpers for text in helper.imports})
-    bodies = "\n\n\n".join(helper.text.strip() for helper in helpers)
-    return "\n".join(['"""What psycopg 3 leaves to those who use it."""', "", *imports, "", "", bodies, ""])
+    imports = {text: text.split()[1].partition(".")[0] for helper in helpers for text in helper.imports}
+    groups = [
+        sorted(text for text, root in imports.items() if (root in sys.stdlib_module_names) is is_standard)
+        for is_standard in (True, False)
+    ]
+    head = "\n\n".join("\n".join(group) for group in groups if group)
+    return "\n\n\n".join([f'"""{DOCSTRING}"""\n\n{head}', *(each.text.strip() for each in helpers)]) + "\n"

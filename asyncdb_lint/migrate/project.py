@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 from libcst.codemod import CodemodContext
 
+from asyncdb_lint.checking import crash
 from asyncdb_lint.discovery import discover, project_files, project_root
 from asyncdb_lint.engine import by_project, modules_of
 from asyncdb_lint.errors import UsageProblem
@@ -19,13 +20,13 @@ from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
 from asyncdb_lint.migrate import dependencies, evidence
 from asyncdb_lint.migrate.command import UNSAFE, WORKS, Item, Rewrite, Work
-from asyncdb_lint.migrate.helpers import place
+from asyncdb_lint.migrate.helpers import MODULE, place
 from asyncdb_lint.migrate.leftovers import leftovers
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_lines, sqlalchemy_version
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
-from asyncdb_lint.source import SourceFile, write_atomically
+from asyncdb_lint.source import SourceFile, write_atomically, write_text
 from asyncdb_lint.worker import Task, Worker, contents_of
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Migration:
 
     texts: dict[Path, tuple[str, str]] = dataclasses.field(default_factory=dict)
     bytes: dict[Path, bytes] = dataclasses.field(default_factory=dict)
+    created: set[Path] = dataclasses.field(default_factory=set)
+    """Those of the files that are new."""
     items: list[Item] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
 
@@ -87,18 +90,26 @@ class Migration:
             name = os.path.relpath(path).replace(os.sep, "/")
             parts += difflib.unified_diff(
                 old.splitlines(keepends=True), new.splitlines(keepends=True),
-                f"a/{name}" if old else "/dev/null", f"b/{name}",
+                "/dev/null" if path in self.created else f"a/{name}", f"b/{name}",
             )  # fmt: skip
         return "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in parts
         )
 
     def write(self) -> None:
-        """Write the new texts; a file that cannot be written is told of, and stops no other."""
-        for path, data in sorted(self.bytes.items()):
+        """Write the new texts; a file that cannot be written is told of, and stops no other but those that need it."""
+        is_lacking = False
+        for path, data in sorted(self.bytes.items(), key=lambda each: (each[0] not in self.created, each[0])):
+            text = self.texts[path][1]
             try:
-                write_atomically(path, data)
+                if path in self.created:
+                    write_text(path, text)
+                elif is_lacking and f"{MODULE} import" in text:
+                    self.problems.append(f"{path}: left as it is, since {MODULE}.py could not be written")
+                else:
+                    write_atomically(path, data)
             except UsageProblem as problem:
+                is_lacking |= path in self.created
                 self.problems.append(str(problem))
 
 
@@ -141,11 +152,16 @@ def of_project(
         work.is_only_driver, work.has_implicit_driver = is_only, implicit
         work.plan = plan
         works.append(work)
-    for work in works:
+    for work in list(works):
         context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe, WORKS: works})
-        for rewrite in route.rewrites:
-            rewrite(context, work).examine()
+        try:
+            for rewrite in route.rewrites:
+                rewrite(context, work).examine()
+        except Exception as error:
+            found.problems.append(crash(f"{work.file.model.path}: left as it is", error))
+            works.remove(work)
     for path, text in place(works):
+        found.created.add(path)
         found.texts[path] = ("", text)
         found.bytes[path] = text.encode()
     for work in works:
@@ -183,6 +199,7 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
         seeds |= {name for name in paths if screen.mentions(name, IMPLICIT)}
     if seeds:
         seeds |= {name for name in paths if screen.mentions(name, route.words)}
+        seeds |= {name for name in paths if name.rpartition(".")[2] == MODULE}
     worker = Worker(task)
     linking = Linking(
         worker, screen, Project(load(task.sqlalchemy), index), with_tests=True, driver=route.driver
