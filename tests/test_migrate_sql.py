@@ -129,6 +129,8 @@ def test_edits_of_sqlalchemy(before: str, after: str) -> None:
         ("select round(%s, 2)", "round"),
         ("select %s * %s", "overflow"),
         ("select a && %s", "array"),
+        ("insert into t (a, b) values (%(x)s, %(x)s)", "shared"),
+        ("update t set a = %(x)s where b = %(x)s", "shared"),
     ],
 )
 def test_left_to_people(sql: str, rule: str) -> None:
@@ -165,6 +167,8 @@ def test_bound_in_the_client(sql: str, rule: str) -> None:
         "select a = %(a)s or %(a)s is null",
         "select %(a)s::int is null or a = %(a)s",
         "select to_char(x, 'YYYY'), '100%%' from t limit %s offset %s",
+        "insert into t (a, b) values (%(x)s, %(y)s) on conflict (a) do update set a = %(x)s, b = %(y)s",
+        "insert into t (a, b) values (%(x)s, lower(%(x)s))",
         "select generate_series(1, %s), round(%s::numeric, 2), concat(a, lower(%s))",
         "select date_trunc(%(a)s, t) from a group by date_trunc(%(a)s, t)",
         "select a order by b + %s, case when c = %s then 1 end",
@@ -337,6 +341,12 @@ def run(statement: str, *, unsafe: bool = False) -> tuple[str, list[str]]:
             "import sqlalchemy as sa\nsa.text('x in :a').bindparams(sa.bindparam(\"a\", expanding=True))",
         ),
         (
+            "from sqlalchemy import bindparam, text\ntext('x in :a and y not in :b or z in :a')",
+            "from sqlalchemy import bindparam, text\n"
+            "text('x in :a and y not in :b or z in :a')"
+            '.bindparams(bindparam("a", expanding=True), bindparam("b", expanding=True))',
+        ),
+        (
             "import sqlalchemy as sa\nsa.text('x is :a')",
             "import sqlalchemy as sa\nsa.text('x is not distinct from :a')",
         ),
@@ -412,6 +422,10 @@ def test_unsafe(before: str, after: str) -> None:
         "cur.execute('select %s', 'ab', 'c')\ncur.execute('select %s, %s', 'ab')",
         "cur.execute('create role a password %s; select 1', (a,))\nprint(cur.fetchall())",
         "cur.execute('select a order by %s', (1,))",
+        "cur.execute('insert into t (a, b) values (%(x)s, %(x)s)', {'x': 'y'})",
+        "class Find:\n    SQL = 'x in %s'\n    def find(self):\n        cur.execute(self.SQL, (tuple(a),))",
+        "def query():\n    return 'delete from t where x in %s'",
+        "import sqlalchemy\ndef query(db):\n    db.session.execute('select 1 where x in :a', {'a': tuple(a)})",
         "def f(c):\n    c.execute('x in %s', (tuple(a),))",
         "def f(db):\n    return db.query('select 1 where x in %s', (tuple(a),))",
         "q = 'select 1 where true'\nif a:\n    q += ' and x in %s'\ncur.execute(q, p)",
@@ -433,6 +447,10 @@ def test_manual(statement: str) -> None:
         "cur.execute('select concat(%s, a)', (1,))",
         "cur.execute('select %s is null', (1,))",
         "cur.execute(a, b)",
+        "cur.execute('insert into t (a, b) values (%(x)s, %(x)s)', {'x': 1})",
+        "def f():\n    'select what is in %s'",
+        "raise ValueError('select one that is in %s')",
+        "from psycopg2.extras import execute_values\nQ = 'select 1 where x in %s'\nexecute_values(cur, Q, [(1,)])",
         "class Thing:\n    def execute(self, a, b): ...\nThing().execute('x in %s', (tuple(a),))",
         "print('select 1 where x in %s', (tuple(a),))",
         "log.warning('select %s interval %s', a, b)",

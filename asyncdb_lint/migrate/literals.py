@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
+from asyncdb_lint.semantics.kinds import Constant
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -288,8 +290,16 @@ def alternatives(file: FileContext, node: cst.BaseExpression) -> list[Literal]:
                 dataclasses.replace(each, names=(*each.names, node)) for each in read_ones if each is not None
             ]
             return texts if len(texts) == len(whole) else []
-    found = read(file, node)
+    found = read(file, node) or known(file, node)
     return [found] if found is not None else []
+
+
+def known(file: FileContext, node: cst.BaseExpression) -> Literal | None:
+    """A text that is written elsewhere, by a class or in another module: it is not edited from here."""
+    kind = file.kind(node)
+    if isinstance(node, cst.Attribute) and isinstance(kind, Constant) and isinstance(kind.value, str):
+        return Literal(tuple(Spot(char, None) for char in kind.value))
+    return None
 
 
 def fragments(file: FileContext, node: cst.BaseExpression) -> list[Literal]:

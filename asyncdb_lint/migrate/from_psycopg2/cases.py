@@ -29,7 +29,7 @@ MEMBERS = {"membership", "row-membership"}
 """Rules that hold for parameters that the client binds too: Django's, and those of `mogrify()`."""
 LOCAL = {*MEMBERS, "is", "typed-literal", "quoted", "interval", "extract", "order"}
 """Rules that look at a few words only: they hold for a part of a statement."""
-BY_VALUE = {"untyped", "series", "overflow", "round", "array", "null"}
+BY_VALUE = {"shared", "untyped", "series", "overflow", "round", "array", "null"}
 """Rules that hold for some values only: where nobody knows the cursor, they say nothing."""
 
 
@@ -75,7 +75,7 @@ class Judge:
             return bool(types & {"list", "numbers"})
         allowed = {
             "str": {"", "str", "none"}, "strings": {"", "strings", "list", "none"}, "int": {"", "int"},
-            "numbers": {"", "float"}, "null": {"", "str", "none", "list", "strings"},
+            "numbers": {"", "float"}, "text": {"str", "none"}, "null": {"", "str", "none", "list", "strings"},
         }.get(finding.need)  # fmt: skip
         return allowed is None or bool(types & allowed)
 

@@ -75,8 +75,7 @@ class Execution:
 
 def executions(rewrite: Rewrite) -> Iterator[Execution]:
     """All of a file, in the order of the text."""
-    model = rewrite.file.model
-    concerns = rewrite.DRIVER in model.module.code or is_decisive(model.summary.imports)
+    concerns = is_concerned(rewrite)
     for call in rewrite.calls():
         func = call.func
         if not call.args or call.args[0].star:
@@ -95,6 +94,12 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
             passed = of_cursor(rewrite, call, func, known=False)
             if passed.method not in SHOWING and any(is_statement(each.text) for each in passed.texts):
                 yield passed
+
+
+def is_concerned(rewrite: Rewrite) -> bool:
+    """Whether the file names the driver, or its project uses no other that writes parameters in the same way."""
+    imports = (name for each in rewrite.file.project.modules.values() for name in each.imports)
+    return rewrite.DRIVER in rewrite.file.model.module.code or is_decisive(imports)
 
 
 def is_statement(text: str) -> bool:
@@ -118,6 +123,12 @@ def of_cursor(
         style = "percent"
     texts = tuple(alternatives(file, query.value))
     parts = () if texts else tuple(fragments(file, query.value))
+    if (
+        not known
+        and isinstance(values, cst.Dict)
+        and not any(parameters(each.text, "percent") for each in texts)
+    ):
+        style = "colon"  # a text for SQLAlchemy, which its older versions took as it is
     given_ones = Parameters(file, values, many=many)
     return Execution(
         call, query.value, texts or parts, style, given_ones, receiver, known, partial=bool(parts)

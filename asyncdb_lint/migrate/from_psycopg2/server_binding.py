@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asyncdb_lint.migrate.from_psycopg2.placeholders import HOLE, statements
 from asyncdb_lint.migrate.from_psycopg2.sql_edits import COMPARISONS, Edit, Finding, around, cast, spelled
 from asyncdb_lint.migrate.from_psycopg2.utility_statements import of_statement
-from asyncdb_lint.migrate.from_psycopg2.value_types import arrays, null_test, sizes, untyped
+from asyncdb_lint.migrate.from_psycopg2.value_types import arrays, null_test, shared, sizes, untyped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -242,5 +242,5 @@ def items(statement: Statement, start: int, level: int) -> Iterator[tuple[int, i
 
 
 RULES: tuple[Callable[[Statement], Iterator[Finding]], ...] = (
-    membership, distinction, typed_literal, quoted, extraction, null_test, untyped, sizes, arrays, order,
+    membership, distinction, typed_literal, quoted, extraction, null_test, untyped, sizes, arrays, shared, order,
 )  # fmt: skip

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.from_psycopg2.placeholders import Statement, Style, Token
 
 Safety = Literal["safe", "unsafe", "manual"]
-Need = Literal["", "list", "int", "whole", "number", "str", "strings", "numbers", "words", "null"]
+Need = Literal["", "list", "int", "whole", "number", "str", "strings", "numbers", "text", "null"]
 """What the parameter must be for the edit: see `arguments.py`."""
 
 

@@ -11,9 +11,11 @@ from asyncdb_lint.finding import Position
 from asyncdb_lint.migrate.command import CODES, Item, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.arguments import in_tuple, type_of
 from asyncdb_lint.migrate.from_psycopg2.cases import Case, Judge, is_new_cursor
-from asyncdb_lint.migrate.from_psycopg2.executions import executions, result_is_read
+from asyncdb_lint.migrate.from_psycopg2.executions import executions, is_concerned, result_is_read
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters, statements
 from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
+from asyncdb_lint.migrate.from_psycopg2.strays import RULES as STRAY_RULES
+from asyncdb_lint.migrate.from_psycopg2.strays import strays
 from asyncdb_lint.migrate.literals import HOLE
 from asyncdb_lint.semantics import expressions as ex
 
@@ -56,6 +58,10 @@ class Statements(Rewrite):
                     cases[key].append(composed)
             self.scalar(each)
             self.several(each)
+        for each in strays(self, found) if is_concerned(self) else ():
+            for finding in findings(each.texts[0].text, each.style):
+                if finding.rule in STRAY_RULES and judge.concerns(each, each.texts[0], finding):
+                    cases[(each, finding)].append(judge.case(each, each.texts[0], finding))
         self.settle(list(cases.values()))
 
     # Doing
@@ -64,6 +70,7 @@ class Statements(Rewrite):
         """Note the changes: a text that several executions share is changed for all of them, or not at all."""
         edits: dict[Literal, list[tuple[int, int, str]]] = collections.defaultdict(list)
         texts: dict[tuple[Piece, ...], Literal] = {}
+        expanding: dict[Execution, list[str]] = collections.defaultdict(list)
         for group in groups:
             first = group[0]
             nodes = [piece.node for piece in first.literal.pieces]
@@ -78,13 +85,15 @@ class Statements(Rewrite):
             if not done:
                 continue
             if first.expand:
-                self.expand(first)
+                expanding[first.execution].append(first.finding.parameters[0].name)
                 continue
             key = tuple(nodes)
             literal = texts.setdefault(key, first.literal)  # type: ignore[arg-type]
             edits[literal] += first.finding.edits
             for node, how in dict(change for each in group for change in each.changes).items():
                 self.change(node, how)
+        for execution, names in expanding.items():
+            self.expand(execution, list(dict.fromkeys(names)))
         for literal, wanted in edits.items():
             for node, how in literal.edited(wanted) or ():
                 self.change(node, how)
@@ -117,20 +126,18 @@ class Statements(Rewrite):
         if receiver is not None:
             self.change(receiver, replace)
 
-    def expand(self, case: Case) -> None:
+    def expand(self, execution: Execution, keys: list[str]) -> None:
         """`text("… IN :x")` → `text("… IN :x").bindparams(bindparam("x", expanding=True))`."""
-        func = case.execution.call.func
+        func = execution.call.func
         if isinstance(func, cst.Attribute) and func.attr.value == "text":
             name = f"{self.file.source(func.value, 200)}.bindparam"
         elif self.full_name_of("bindparam").startswith("sqlalchemy."):
             name = "bindparam"
         else:
-            name = self.name(case.execution.call, "sqlalchemy", "bindparam")
-        key = case.finding.parameters[0].name
-        parameter = cst.parse_expression(f'{name}("{key}", expanding=True)')
+            name = self.name(execution.call, "sqlalchemy", "bindparam")
+        args = [cst.Arg(cst.parse_expression(f'{name}("{key}", expanding=True)')) for key in keys]
         self.change(
-            case.execution.call,
-            lambda updated: cst.Call(cst.Attribute(updated, cst.Name("bindparams")), [cst.Arg(parameter)]),
+            execution.call, lambda updated: cst.Call(cst.Attribute(updated, cst.Name("bindparams")), args)
         )
 
     def full_name_of(self, name: str) -> str:

@@ -9,7 +9,7 @@ from asyncdb_lint.migrate.from_psycopg2.sql_edits import COMPARISONS, Edit, Find
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.migrate.from_psycopg2.placeholders import Statement
+    from asyncdb_lint.migrate.from_psycopg2.placeholders import Statement, Token
 
 VARIADIC = {
     "concat": 0, "concat_ws": 1, "format": 1, "json_build_object": 0, "jsonb_build_object": 0, "json_build_array": 0,
@@ -141,3 +141,39 @@ def arrays(statement: Statement) -> Iterator[Finding]:
             new = cast(value.text, "int[]", statement.style)
             yield Finding("array", value.start, "manual", "a list of small integers is a `smallint[]` for the server",
                           f"cast it to the column's type: `{new}`", (), (value,), "numbers")  # fmt: skip
+
+
+def shared(statement: Statement) -> Iterator[Finding]:
+    """A named parameter is one for the server, wherever it stands: it cannot be of two types."""
+    columns: dict[str, dict[str, Token]] = {}
+    inserted = inserted_columns(statement)
+    for index, value in enumerate(statement.tokens):
+        if value.kind == "placeholder" and value.name and not cast_of(statement, index):
+            column = inserted.get(index, "")
+            if statement.word(index - 1) == "=" and statement.kind(index - 2) in ("word", "name"):
+                column = statement.word(index - 2)
+            if column:
+                columns.setdefault(value.name, {}).setdefault(column, value)
+    for places in columns.values():
+        if len(places) > 1:
+            value = list(places.values())[1]
+            yield Finding("shared", value.start, "manual",
+                          f"`{value.text}` is one parameter, for columns that may be of different types",
+                          f"cast each use to its column's type: `{cast(value.text, '<type>', statement.style)}`",
+                          parameters=(value,), need="text")  # fmt: skip
+
+
+def inserted_columns(statement: Statement) -> dict[int, str]:
+    """The columns of an `INSERT` that single values are for, by the values' indexes."""
+    words = [token.word for token in statement.tokens]
+    if "insert" not in words or "values" not in words:
+        return {}
+    values = words.index("values") + 1
+    names = next((start for start, end in statement.closed.items() if end == values - 2), None)
+    if names is None or statement.word(values) != "(":
+        return {}
+    columns, items = statement.arguments(names), statement.arguments(values)
+    if len(columns) != len(items):
+        return {}
+    pairs = zip(columns, items, strict=True)
+    return {item[0]: statement.word(column[0]) for column, item in pairs if item[1] == item[0] + 1}
