@@ -72,7 +72,13 @@ def test_batches(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "use", ["execute_batch(cur, 'a %s; b', rows)", "execute_batch(*given)", "run(execute_batch)"]
+    "use",
+    [
+        "execute_batch(cur, 'a %s; b', rows)",
+        "execute_batch(cur, 'update t set a = interval %s', rows)",
+        "execute_batch(*given)",
+        "run(execute_batch)",
+    ],
 )
 def test_batches_that_executemany_cannot_do(use: str) -> None:
     source = f"import psycopg2\nfrom psycopg2.extras import execute_batch\n{use}\n"
@@ -84,6 +90,13 @@ def test_counts_of_batches_are_told_of() -> None:
     assert rewritten(BulkStatements, source)[1] == [
         ("changed behaviour", "`execute_batch` is `executemany`, whose `rowcount` is that of all rows")
     ]
+
+
+def test_batches_with_tuples_are_reported() -> None:
+    source = HEAD + "psycopg2.extras.execute_batch(cur, 'update t set a = 1 where b in %s', rows)\n"
+    code, told = rewritten(BulkStatements, source)
+    assert "cur.executemany(" in code
+    assert [outcome for outcome, _ in told] == ["manual", "rewritten"]
 
 
 def test_functions_of_other_libraries_are_left_alone() -> None:

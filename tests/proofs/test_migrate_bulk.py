@@ -107,6 +107,12 @@ SAME = {
         execute_batch(cursor, "update t set b = %(b)s where a = %(a)s", [{{"a": 1, "b": "x"}}, {{"a": 2, "b": "y"}}])
         execute_batch(cursor, "delete from t", [])
     """,
+    "batch that the server does not bind": """
+        later = "insert into t (a, c) values (%s, date '2020-01-01' + interval %s)"
+        execute_batch(cursor, later, [(1, "1 day"), (2, "2 h")])
+        cursor.execute("select c::text from t order by a")
+        found.append(cursor.fetchall())
+    """,
     "batch of several": """
         execute_batch(cursor, "insert into t values (%(a)s); update t set b = %(b)s where a = %(a)s",
                       ({"a": n, "b": "x"} for n in range(250)))

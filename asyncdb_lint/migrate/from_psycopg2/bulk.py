@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2.cases import MEMBERS
+from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
 from asyncdb_lint.migrate.helpers import Helper
 from asyncdb_lint.semantics import expressions as ex
 
@@ -55,11 +56,9 @@ def execute_batch(cur, sql, argslist, page_size=100):
         cur.execute(";".join(quoting.mogrify(sql, row) for row in page))
 ''',
 )
-"""For what `executemany()` cannot do: several statements at once, or being handed on as a function."""
+"""For what `executemany()` cannot do: statements that the server does not bind, and being handed on as a function."""
 
 HELPERS = {"psycopg2.extras.execute_values": VALUES, "psycopg2.extras.execute_batch": BATCH}
-OF_TUPLES = re.compile(r"\bIN\s+%(?:\(\w+\))?s", re.IGNORECASE)
-SEVERAL = re.compile(r";\s*[^\s;]")
 PARAMETERS = ("cur", "sql", "argslist", "page_size")
 SIMPLE = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
 
@@ -124,10 +123,12 @@ class BulkStatements(Rewrite):
             return False
         cursor, sql = given["cur"], given["sql"]
         text = getattr(self.file.kind(sql.value), "value", None)
-        if isinstance(text, str) and SEVERAL.search(text):
+        places = findings(text, "percent") if isinstance(text, str) else []
+        for place in places:
+            if place.rule in MEMBERS:
+                self.tell(sql, "manual", place.message, place.advice)
+        if any(place.rule not in MEMBERS for place in places):
             return False
-        if isinstance(text, str) and OF_TUPLES.search(text):
-            self.tell(sql, "manual", "`IN %s` takes no tuple", "write `= ANY(%s)` and give lists")
         counted = self.rowcount_of(cursor.value)
         self.tell(
             call,
