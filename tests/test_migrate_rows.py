@@ -11,7 +11,7 @@ import pytest
 from libcst.codemod import CodemodContext
 
 from asyncdb_lint.config import Settings
-from asyncdb_lint.migrate.command import ITEMS, Rewrite
+from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.cursor_classes import HELPER
 from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
@@ -237,3 +237,88 @@ def test_factories_travel_through_the_project(tmp_path: Path) -> None:
     assert "cursor(row_factory=cursor_factory)" in texts["db.py"]
     assert 'select("", cursor_factory=dict_row)\nconnect(row_factory=namedtuple_row)' in texts["use.py"]
     assert not found.manual
+
+
+def test_parameters_are_renamed_where_the_user_agrees(tmp_path: Path) -> None:
+    texts, found = migrated(
+        tmp_path,
+        {
+            "db.py": """
+                class Db:
+                    def __query(self, sql, cursor_factory=None):
+                        with self.connection.cursor(cursor_factory=cursor_factory) as cursor:
+                            return cursor.fetchall()
+
+                    def select(self, sql, cursor_factory=None):
+                        cursor_factory = cursor_factory or None
+                        return self.__query(sql, cursor_factory=cursor_factory)
+
+                    def both(self, cursor_factory=None, row_factory=None): ...
+            """,
+            "use.py": """
+                from psycopg2.extras import RealDictCursor
+                from db import Db
+
+                Db().select("", cursor_factory=RealDictCursor)
+                thing.select("", cursor_factory=RealDictCursor)
+                Db().both(cursor_factory=RealDictCursor)
+            """,
+        },
+        unsafe=True,
+    )
+    assert (
+        "def select(self, sql, row_factory=None):\n        row_factory = row_factory or None\n"
+        in texts["db.py"]
+    )
+    assert "self.__query(sql, row_factory=row_factory)" in texts["db.py"]
+    assert "cursor(row_factory=row_factory)" in texts["db.py"]
+    assert "def both(self, cursor_factory=None, row_factory=None)" in texts["db.py"]
+    assert (
+        'Db().select("", row_factory=dict_row)\nthing.select("", row_factory=dict_row)\n' in texts["use.py"]
+    )
+    assert "Db().both(cursor_factory=dict_row)" in texts["use.py"]
+    assert not found.manual
+
+
+BY_KEY = [
+    "c.execute('')\n    row = c.fetchone()\n    if row and 'a' in row:\n        print(row.get('b'), dict(row))",
+    "rows = c.fetchall()\n    print([each['a'] for each in rows], rows[0]['a'], len(rows))",
+    "for row in c:\n        for key, value in row.items(): ...\n    c.close()",
+    "return c.fetchone()['a']",
+]
+OTHERWISE = [
+    "return c.fetchone()",
+    "return c.fetchone()[0]",
+    "a, b = c.fetchone()",
+    "for row in c:\n        print(*row)",
+    "for a, b in c.fetchall(): ...",
+    "row = c.fetchone()\n    print(row[key], 1 in row)",
+    "print(list(c))",
+    "row = c.fetchone()\n    print(row['a'], len(row))",
+    "execute(c)",
+]
+
+
+@pytest.mark.parametrize("body", [*BY_KEY, *OTHERWISE])
+@pytest.mark.parametrize("unsafe", [False, True])
+def test_rows_that_are_read_by_key(body: str, unsafe: bool) -> None:
+    head = "from psycopg2.extras import DictCursor\ndef f(connection, key):\n    "
+    source = f"{head}c = connection.cursor(cursor_factory=DictCursor)\n    {body}\n"
+    context = CodemodContext(scratch={UNSAFE: unsafe})
+    new = RowFactories(context).transform_module(cst.parse_module(source)).code
+    is_plain = unsafe and body in BY_KEY
+    assert f"row_factory={'dict_row' if is_plain else 'DictRow.factory'})\n    {body}\n" in new
+
+
+def test_classes_that_other_modules_hand_on(tmp_path: Path) -> None:
+    texts, found = migrated(
+        tmp_path,
+        {
+            "compat.py": "import psycopg2\nfrom psycopg2.extras import RealDictCursor\n",
+            "use.py": "from compat import RealDictCursor, psycopg2\nx.cursor(cursor_factory=RealDictCursor)\n",
+        },
+    )
+    assert "x.cursor(row_factory=dict_row)" in texts["use.py"]
+    assert [each.filename.rpartition("/")[2] for each in found.manual if "DictCursor" in each.message] == [
+        "compat.py"
+    ]

@@ -114,6 +114,27 @@ PROGRAMS = {
             connection.close()
             return found
     """,
+    "rows by key": """
+        import psycopg2
+        from psycopg2.extras import DictCursor
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            found = []
+            with connection.cursor(cursor_factory=DictCursor) as cursor:
+                cursor.execute("select g as a, g + 1 as b from generate_series(1, 3) g")
+                row = cursor.fetchone()
+                if row and "a" in row and "c" not in row:
+                    found += [row["a"], row.get("b"), row.get("c", 4), dict(row), sorted(row.keys()), list(row.items())]
+                for each in cursor:
+                    found += [each["a"], list(each.values())]
+                try:
+                    row["c"]
+                except KeyError as error:
+                    found.append(str(error))
+            connection.close()
+            return found
+    """,
     "named cursors": """
         import psycopg2
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from asyncdb_lint.migrate.helpers import Helper
 
 DICT_CURSOR = "psycopg2.extras.DictCursor"
+REAL_DICT_CURSOR = "psycopg2.extras.RealDictCursor"
 DICT_ROW = "psycopg2.extras.DictRow"
 REAL_DICT_ROW = "psycopg2.extras.RealDictRow"
 PLAIN = {"psycopg2.extensions.cursor", "psycopg2._psycopg.cursor"}
 ROW_CURSORS = {
-    "psycopg2.extras.RealDictCursor": "dict_row",
+    REAL_DICT_CURSOR: "dict_row",
     "psycopg2.extras.NamedTupleCursor": "namedtuple_row",
     **dict.fromkeys(PLAIN, "tuple_row"),
 }
 """Cursor classes and their equal in `psycopg.rows`."""
 CONNECTIONS = {
-    "psycopg2.extras.RealDictConnection": "psycopg2.extras.RealDictCursor",
+    "psycopg2.extras.RealDictConnection": REAL_DICT_CURSOR,
     "psycopg2.extras.NamedTupleConnection": "psycopg2.extras.NamedTupleCursor",
     "psycopg2.extras.DictConnection": DICT_CURSOR,
 }

@@ -31,6 +31,9 @@ class RowFactories(RowRewrite):
         for text in cast("list[cst.SimpleString]", self.file.model.nodes.get(cst.SimpleString, [])):
             if text.evaluated_value == OLD:
                 self.judge_key(text)
+        for parameter in cast("list[cst.Param]", self.file.model.nodes.get(cst.Param, [])):
+            if parameter.name.value == OLD and self.unsafe:
+                self.rename_parameter(parameter)
 
     # What is given
 
@@ -60,6 +63,8 @@ class RowFactories(RowRewrite):
             pass
         elif taker == KEPT:
             self.turn(given.value)
+            if self.unsafe and given.keyword is not None and NEW not in self.takers.parameters(call):
+                self.renamed(given)
         elif taker in (DRIVER, OPEN):
             self.judge_argument(call, given, surely=taker == DRIVER)
         elif taker == FOREIGN and self.values(given.value) & classes.EVIDENCE:
@@ -143,6 +148,18 @@ class RowFactories(RowRewrite):
         elif not any("Replication" in name for name in found):
             self.leave(given.value, "`connect()` takes no class of connections", classes.OWN_CONNECTION)
 
+    def rename_parameter(self, parameter: cst.Param) -> None:
+        """A parameter of the project's own is called otherwise in all functions that have it, and in their calls."""
+        scope = self.file.model.opened.get(cast("cst.CSTNode", self.parent(parameter)))
+        if scope is None or NEW in scope.bindings:
+            return
+        self.tell(parameter, "changed behaviour", f"the parameter `{OLD}` is `{NEW}`")
+        names: list[cst.CSTNode] = [parameter.name]
+        for binding in scope.bindings.get(OLD, ()):
+            names += [*binding.uses, *([binding.target] if isinstance(binding.target, cst.Name) else [])]
+        for name in dict.fromkeys(names):
+            self.change(name, lambda updated: updated.with_changes(value=NEW))
+
     def judge_attribute(self, attribute: cst.Attribute) -> None:
         """`connection.cursor_factory`, set or read."""
         statement = self.parent(attribute)
@@ -213,7 +230,7 @@ class RowFactories(RowRewrite):
                 self.leave(value, *cast("tuple[str, str]", self.refusal(value, found)))
             return
         refusal = self.refusal(value, found) if value is not None else None
-        if refusal is not None or self.takers.unpacks_into_kept:
+        if refusal is not None or (self.takers.unpacks_into_kept and not self.unsafe):
             told = refusal or (f"`{OLD}` is unpacked into a function of the project that has it", "")
             self.leave(value if value is not None else text, *told)
             return

@@ -150,7 +150,7 @@ class RowClasses(RowRewrite):
 
     def is_handed_on(self, call: cst.Call, given: cst.Arg) -> bool:
         """Whether a function of the project has a parameter for an argument."""
-        function = self.takers.function(call)
+        function = self.takers.function(call.func)
         if function is None:
             return False
         if given.keyword is not None:

@@ -10,6 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.factory_values import values
+from asyncdb_lint.migrate.from_psycopg2.rows import by_key
 from asyncdb_lint.migrate.imports import Imported
 
 if TYPE_CHECKING:
@@ -31,10 +32,14 @@ class RowRewrite(Rewrite, abc.ABC):
             if full not in classes.FACTORIES or not self.is_named(part) or self.is_claimed(part):
                 continue
             self.claim(part)
-            new = self.factory(part, full)
+            if full == classes.DICT_CURSOR and self.unsafe and self.is_read_by_key(part):
+                new = self.factory(part, classes.REAL_DICT_CURSOR)
+                self.tell(part, "changed behaviour", f"rows are read by key only: `{full}` is `{new}`")
+            else:
+                new = self.factory(part, full)
+                self.tell(part, "rewritten", f"`{full}` is `{new}`")
             if self.is_of_class(part) and full != classes.DICT_CURSOR:
                 new = f"staticmethod({new})"  # a function on a class would be a method of its objects
-            self.tell(part, "rewritten", f"`{full}` is `{new}`")
             self.put(part, new)
 
     def put(self, node: cst.BaseExpression, new: str) -> None:
@@ -52,6 +57,12 @@ class RowRewrite(Rewrite, abc.ABC):
             imports.beside.setdefault(imported[0].line, {})[Imported("psycopg.rows", new)] = None
             return new
         return self.name(node, "psycopg.rows", new)
+
+    def is_read_by_key(self, node: cst.CSTNode) -> bool:
+        """Whether the rows are plainly dicts, of the cursor that is made with a class."""
+        given = self.parent(node)
+        call = self.parent(given) if isinstance(given, cst.Arg) else None
+        return isinstance(call, cst.Call) and by_key(self.file.model, call)
 
     def is_of_class(self, node: cst.CSTNode) -> bool:
         """Whether a value becomes an attribute of a class, other than the default of a dataclass's field."""

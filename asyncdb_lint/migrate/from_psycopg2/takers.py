@@ -34,13 +34,15 @@ class Takers:
             return FOREIGN
         name = self.rewrite.full_name(call.func)
         if name == "functools.partial" and call.args:
-            inner = call.args[0].value
-            return DRIVER if self.rewrite.full_name(inner) == "psycopg2.connect" else OPEN
+            if self.rewrite.full_name(call.args[0].value) == "psycopg2.connect":
+                return DRIVER
+            own = self.function(call.args[0].value)
+            return KEPT if own is not None and has(own, keyword) else OPEN
         if name == "psycopg2.connect" or name.startswith(POOLS):
             return DRIVER
-        own = self.function(call)
+        own = self.function(call.func)
         if own is not None:
-            if any(each.name == keyword for each in own.parameters):
+            if has(own, keyword):
                 return KEPT
             return OPEN if any(each.star == "**" for each in own.parameters) else FOREIGN
         if isinstance(call.func, cst.Attribute):
@@ -64,9 +66,9 @@ class Takers:
         outer = self.rewrite.parent(holder) if isinstance(holder, cst.WithItem) else None
         return isinstance(holder, cst.Await) or (isinstance(outer, cst.With) and bool(outer.asynchronous))
 
-    def function(self, call: cst.Call) -> FunctionSummary | None:
-        """The project's function that is called; a class's `__init__`."""
-        kind, project = self.file.kind(call.func), self.file.project
+    def function(self, called: cst.BaseExpression) -> FunctionSummary | None:
+        """The project's function that an expression means; of a class its `__init__`."""
+        kind, project = self.file.kind(called), self.file.project
         if isinstance(kind, Class):
             for base in project.mro(kind.name):
                 if ":" in base and (found := project.function(f"{base}.__init__")) is not None:
@@ -74,6 +76,11 @@ class Takers:
             return None
         found = project.function(kind.name) if isinstance(kind, Function) else None
         return found[1] if found is not None and found[0].name != evidence.MODULE else None
+
+    def parameters(self, call: cst.Call) -> set[str]:
+        """The names of the parameters of the project's function that is called."""
+        own = self.function(call.func)
+        return {each.name for each in own.parameters} if own is not None else set()
 
     def is_open(self, receiver: cst.BaseExpression) -> bool:
         """Whether an object may be psycopg2's for all that is known of it."""
@@ -95,7 +102,7 @@ class Takers:
             for summary in self.file.project.modules.values()
             if summary.name != evidence.MODULE
             for qualname, function in summary.functions.items()
-            if any(each.name == "cursor_factory" for each in function.parameters)
+            if has(function, "cursor_factory")
         )
 
     @functools.cached_property
@@ -103,7 +110,12 @@ class Takers:
         """Whether the file unpacks a dict into a project function that has the parameter itself."""
         return any(
             any(arg.star == "**" for arg in call.args)
-            and (own := self.function(call)) is not None
-            and any(each.name == "cursor_factory" for each in own.parameters)
+            and (own := self.function(call.func)) is not None
+            and has(own, "cursor_factory")
             for call in self.rewrite.calls()
         )
+
+
+def has(function: FunctionSummary, parameter: str) -> bool:
+    """Whether a function has a parameter of a name."""
+    return any(each.name == parameter for each in function.parameters)
