@@ -285,7 +285,10 @@ def test_tables_with_a_dot() -> None:
     [
         ("def f(x): x.copy_expert(q, f)", ["manual"]),
         ("def f(cursor): cursor.copy_from(f, 't')", ["manual"]),
+        ("def f(conn): conn.cursor.return_value.copy_to.assert_called()", ["manual"]),
+        ("from unittest.mock import Mock\ncursor = Mock()\ncursor.copy_expert.assert_called()", ["manual"]),
         ("def f(x): x.copy_from(f, 't')", []),
+        ("def f(current): current.copy_from(f)", []),
         ("import io\nio.StringIO().copy_expert(q, f)", []),
         ("run(cur.copy_expert)", ["manual"]),
         ("class C:\n    def copy_expert(self): ...\n    def f(self): self.copy_expert()", []),

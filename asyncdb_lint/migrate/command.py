@@ -146,9 +146,10 @@ class Rewrite(CodemodCommand, abc.ABC):
         return is_suspected(kind) and not self.unsafe and self.file.project.role(kind)[0] in roles
 
     def is_unknown(self, node: cst.BaseExpression) -> bool:
-        """Whether nobody knows, or surely knows, what an expression is."""
+        """Whether nobody knows, or surely knows, what an expression is; a mock may stand for anything."""
         kind = self.file.kind(node)
-        return isinstance(kind, Unknown) or (is_suspected(kind) and not self.unsafe)
+        is_mock = isinstance(kind, Instance) and kind.name.startswith("unittest.mock.")
+        return is_mock or isinstance(kind, Unknown) or (is_suspected(kind) and not self.unsafe)
 
     def full_name(self, node: cst.CSTNode) -> str:
         """The canonical name of the library's function, class, constant or module that an expression means, or ""."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -24,6 +25,7 @@ PARAMETERS = {
     "copy_to": ("file", "table", "sep", "null", "columns"),
 }
 DEFAULTS = {"sep": "\t", "null": "\\N"}
+CURSOR = re.compile(r"(?:^|[._])(?:[a-z]*cursor|curs?|cr)(?![a-z])")
 ADVICE = "use `with cursor.copy(sql) as copy:` and `copy.write(data)`, or iterate over it"
 
 
@@ -161,7 +163,7 @@ class CopyMethods(Rewrite):
 
 def is_called_cursor(method: cst.Attribute) -> bool:
     """Whether an object of unknown kind has the name of a cursor."""
-    return "cur" in dotted(method.value).rpartition(".")[2].lower()
+    return CURSOR.search(dotted(method.value).lower()) is not None
 
 
 def arguments(call: cst.Call, parameters: Iterable[str]) -> Iterator[tuple[str | None, cst.Arg]]:
