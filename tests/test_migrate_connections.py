@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import libcst as cst
 import pytest
 from libcst.codemod import CodemodContext
 
+from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Item, Rewrite
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.parameters import ConnectionParameters
 from asyncdb_lint.migrate.from_psycopg2.settings import RESET, SET_ENCODING, ConnectionSettings
 from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
 from asyncdb_lint.migrate.from_psycopg2.transactions import COMMITTING, ConnectionBlocks
+from asyncdb_lint.migrate.project import migrate
 
 
 def run(command: type[Rewrite], source: str, *, unsafe: bool = False) -> tuple[str, list[Item]]:
@@ -452,3 +456,35 @@ def test_parameters_that_others_may_read(name: str) -> None:
     code, items = run(ConnectionParameters, before, unsafe=True)
     assert {each.outcome for each in items} == {"changed behaviour"}
     assert code == after
+
+
+def test_parameters_of_other_modules(tmp_path: Path) -> None:
+    """A dict is found where it is written, and keywords where a wrapper of another module is called."""
+    files = {
+        "pyproject.toml": "",
+        "app/__init__.py": "",
+        "app/config.py": (
+            "DB = {'host': 'h', 'database': 'd'}\n"
+            "OTHER = {'database': 'd'}\n"
+            "LIKELY = {'host': 'h', 'user': 'u', 'database': 'd'}\n"
+            "GIVEN = URL(**{'host': 'h', 'user': 'u', 'database': 'd'})\n"
+            "def get():\n    return dict(database='d')\n"
+        ),
+        "app/db.py": (
+            "import psycopg2\nfrom app import config\nfrom .config import DB\n"
+            "def connect(**how):\n    return psycopg2.connect(**how)\n"
+            "def first():\n    return psycopg2.connect(**DB)\n"
+            "def second():\n    c = psycopg2.connect(**config.get())\n"
+        ),
+        "app/use.py": "from .db import connect\nc = connect(database='d')\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = migrate([tmp_path], Settings(), tmp_path, ROUTE)
+    assert [(Path(each.filename).name, each.location.row) for each in found.manual] == [
+        ("config.py", 1),
+        ("config.py", 3),
+        ("config.py", 6),
+        ("use.py", 2),
+    ]

@@ -68,6 +68,9 @@ ROUTE = Route(
     "psycopg2",
     REWRITES,
     words=(
+        b'"database"',
+        b"'database'",
+        b"database=",
         b".execute(",
         b".cursor(",
         b"cursor_factory",

@@ -7,27 +7,29 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.from_psycopg2.lifetimes import CONNECT, is_within
+from asyncdb_lint.migrate.from_psycopg2.lifetimes import is_within
+from asyncdb_lint.migrate.from_psycopg2.parameter_flow import (
+    BESIDE,
+    DEPTH,
+    KEYS,
+    MAKING,
+    forwards,
+    key_of,
+    keys_of,
+    unpacks,
+    wanted_elsewhere,
+)
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.semantics.kinds import Kind
     from asyncdb_lint.semantics.model import Binding
-    from asyncdb_lint.semantics.project import Project
 
-KEYS = {"database": "dbname", "dsn": "conninfo"}
-MAKING = {
-    CONNECT, "psycopg2.pool.SimpleConnectionPool", "psycopg2.pool.ThreadedConnectionPool",
-    "psycopg2.pool.PersistentConnectionPool", "psycopg2.extensions.make_dsn",
-}  # fmt: skip
-"""What takes the parameters of a connection."""
 MESSAGE = "the key `{}` becomes an argument of connect(), which is called `{}`"
 READING = {"get", "pop", "setdefault", "__getitem__"}
 PLAIN = {"keys", "values", "items", "clear"}
-DEPTH = 4
 
 
 class ConnectionParameters(Rewrite):
@@ -48,10 +50,31 @@ class ConnectionParameters(Rewrite):
                         self.follow_together(arg.value)
             elif forwards(self.file.project, self.file.kind(call.func)):
                 self.call_wrapper(call)
-        for name in wanted_elsewhere(self.file.project, self.file.model.name):
+        displays = [each for each in self.displays() if any(key_of(key) in KEYS for key in keys_of(each))]
+        for name in wanted_elsewhere(self.file.project, self.file.model.name) if displays else ():
             self.follow_global(name)
         for place in self.places:
             self.settle(place, is_open=place in self.open_places)
+        for display in displays:
+            self.suspect(display)
+
+    def displays(self) -> Iterator[cst.BaseExpression]:
+        """All dicts that the file writes out."""
+        for node in (*self.file.model.nodes.get(cst.Dict, ()), *self.calls()):
+            if isinstance(node, (cst.Dict, cst.Call)):
+                yield node
+
+    def suspect(self, display: cst.BaseExpression) -> None:
+        """A dict that says how to reach a database, in a project that unpacks dicts for connect()."""
+        keys = {key_of(each): each for each in keys_of(display)}
+        holder = self.file.model.parents[display]
+        is_given = isinstance(holder, cst.Arg) and isinstance(self.parent(holder), cst.Call)
+        if len(BESIDE & keys.keys()) < 2 or is_given or not any(unpacks(each.file) for each in self.works):
+            return
+        for old in KEYS.keys() & keys.keys():
+            if keys[old] not in self.places:
+                message = f"if connect() gets this, the key `{old}` is called `{KEYS[old]}` in psycopg 3"
+                self.tell(keys[old], "manual", message, "rename it wherever the dict is read")
 
     def follow_together(self, given: cst.BaseExpression, *, is_open: bool = False) -> None:
         """The keys of what is unpacked are renamed all, or none."""
@@ -104,7 +127,11 @@ class ConnectionParameters(Rewrite):
         if is_open and not self.unsafe:
             self.tell(place, "manual", MESSAGE.format(old, new), "rename it wherever the dict is read")
             return
-        self.tell(place, "changed behaviour" if is_open else "rewritten", f"the key `{old}` is `{new}`")
+        if is_open:
+            message = f"the key `{old}` is `{new}`, for others who read the dict too"
+            self.tell(place, "changed behaviour", message, "rename it where they do")
+        else:
+            self.tell(place, "rewritten", f"the key `{old}` is `{new}`")
         if isinstance(place, cst.Arg):
             self.change(place, lambda updated: updated.with_changes(keyword=cst.Name(new)))
         elif isinstance(place, cst.SimpleString):
@@ -319,80 +346,3 @@ class ConnectionParameters(Rewrite):
             comparison = self.file.model.parents[parent]
             if isinstance(comparison, cst.Comparison):
                 yield comparison.left
-
-
-def key_of(place: cst.CSTNode) -> str:
-    """The key that a place writes."""
-    match place:
-        case cst.SimpleString():
-            return str(place.evaluated_value)
-        case cst.Arg(keyword=cst.Name(value)):
-            return value
-    return ""
-
-
-def wanted_elsewhere(project: Project, own: str) -> Iterator[str]:
-    """The names of a module, variables and functions, that other modules unpack for connect()."""
-    for module in project.modules.values():
-        if module.name == own:
-            continue
-        for expr in (*module.bindings, *(each for one in module.functions.values() for each in one.returns)):
-            for call in calls_in(expr):
-                given = [value for key, value in call.keywords if key == "**"]
-                if not given or getattr(project.kind(module.name, call.func), "name", "") not in MAKING:
-                    continue
-                for value in given:
-                    home, _, name = absolute(project, module.name, value).rpartition(".")
-                    if home == own:
-                        yield name
-
-
-def forwards(project: Project, kind: Kind) -> bool:
-    """Whether a project function hands all keywords that it does not name on to connect()."""
-    found = project.function(kind.name) if isinstance(kind, Function) else None
-    if found is None:
-        return False
-    module, function = found
-    stars = {each.name for each in function.parameters if each.star == "**"}
-    given = [
-        value
-        for expr in (*module.bindings, *function.returns, *function.yields)
-        for call in calls_in(expr)
-        for key, value in call.keywords
-        if key == "**" and getattr(project.kind(module.name, call.func), "name", "") in MAKING
-    ]
-    return any(
-        isinstance(each, ex.Param) and each.function == function.qualname and each.name in stars
-        for each in given
-    )
-
-
-def calls_in(expr: ex.Node) -> Iterator[ex.Call]:
-    """The calls that an expression is made of."""
-    match expr:
-        case ex.Call():
-            yield expr
-        case ex.Enter(value) | ex.Await(value):
-            yield from calls_in(value)
-        case ex.Either(options) | ex.First(options):
-            for each in options:
-                yield from calls_in(each)
-
-
-def absolute(project: Project, module: str, expr: ex.Node, depth: int = DEPTH) -> str:
-    """The full name of what an expression takes from a module, through imports and variables; "" if it does not."""
-    if isinstance(expr, ex.Call):
-        expr = expr.func
-    if isinstance(expr, ex.Bound):
-        return (
-            absolute(project, module, project.modules[module].bindings[expr.index], depth - 1)
-            if depth
-            else ""
-        )
-    name = ex.dotted_name(expr) or ""
-    home, _, last = name.rpartition(".")
-    found = project.modules.get(home)
-    for option in found.names.get(last, ()) if found is not None and depth else ():
-        if isinstance(option, ex.Ref) and option != expr:
-            return absolute(project, home, option, depth - 1)
-    return name
