@@ -111,8 +111,8 @@ import contextlib
 from collections.abc import Iterator
 
 import psycopg2
+import psycopg2.extras
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
-from psycopg2.extras import RealDictCursor, execute_values
 
 {}
 
@@ -149,16 +149,33 @@ FORMS = [
         "async def work(conn):\n    async with closing_async(conn.cursor()) as cur:\n        await cur.execute('x')",
     ),
     (
-        "def work(conn):\n    cur = conn.cursor(cursor_factory=RealDictCursor)\n    cur.execute('x')\n"
+        "def work(conn):\n    cur = conn.cursor(cursor_factory=psycopg2.extras.RealDictCursor)\n"
+        "    cur.execute('x')\n"
         "    for row in cur:\n        print(row)\n    return [r for r in cur], sum(r['n'] for r in cur), list(cur)",
-        "async def work(conn):\n    cur = conn.cursor(row_factory=dict_row)\n    await cur.execute('x')\n"
+        "async def work(conn):\n    cur = conn.cursor(row_factory=psycopg.rows.dict_row)\n"
+        "    await cur.execute('x')\n"
         "    async for row in cur:\n        print(row)\n"
         "    return [r async for r in cur], sum([r['n'] async for r in cur]), list(await cur.fetchall())",
     ),
     (
-        "def work(conn):\n    cur = conn.cursor()\n    execute_values(cur, 'insert into t values %s', [(1,)])",
+        "def work(conn):\n    cur = conn.cursor()\n"
+        "    psycopg2.extras.execute_values(cur, 'insert into t values %s', [(1,)])",
         "async def work(conn):\n    cur = conn.cursor()\n"
         "    await execute_values_async(cur, 'insert into t values %s', [(1,)])",
+    ),
+    (
+        "def work(conn, f):\n    cur = conn.cursor()\n"
+        "    cur.copy_expert('copy t from stdin', f)\n    cur.copy_to(f, 't', sep=f.name)\n"
+        "    return next(cur, None), cur.callproc('f', (1,))",
+        "async def work(conn, f):\n    cur = conn.cursor()\n"
+        "    async with cur.copy('copy t from stdin') as copy:\n        while data := f.read(8192):\n"
+        "            await copy.write(data)\n    await copy_to_async(cur, f, 't', sep=f.name)\n"
+        "    return await cur.fetchone(), await callproc_async(cur, 'f', (1,))",
+    ),
+    (
+        "def work(conn):\n    with conn.cursor() as cur:\n        cur.execute(cur.mogrify('select %s', (1,)))",
+        "async def work(conn):\n    async with conn.cursor() as cur:\n"
+        "        await cur.execute(psycopg.AsyncClientCursor(cur.connection).mogrify('select %s', (1,)))",
     ),
     (
         "@contextlib.contextmanager\ndef cursor(conn: connection) -> Iterator[connection]:\n"

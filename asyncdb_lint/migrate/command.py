@@ -37,6 +37,9 @@ UNSAFE = "asyncdb-lint unsafe"
 WORKS = "asyncdb-lint works"
 """Keys of `CodemodContext.scratch`: what was done, whether behaviour may change, and all files in the works."""
 
+TWINS = {"Connection", "Cursor", "ClientCursor", "RawCursor", "ServerCursor"}
+"""Classes of psycopg 3 that have an asynchronous twin, called `Async…`."""
+
 Outcome = Literal["rewritten", "changed behaviour", "manual"]
 
 
@@ -190,7 +193,12 @@ class Rewrite(CodemodCommand, abc.ABC):
         return node in self.work.claimed
 
     def name(self, node: cst.CSTNode, module: str, name: str) -> str:
-        """How the new text says `module.name` where `node` stands; what has to be imported for that is."""
+        """How the new text says `module.name` where `node` stands; what has to be imported for that is.
+
+        Where connections become asynchronous, the name is that of the asynchronous class.
+        """
+        if module == "psycopg" and name in TWINS and self.is_asynchronous(node):
+            name = f"Async{name}"
         return self.work.imports.name(node, module, name)
 
     def helper(self, helper: Helper, name: str = "", at: cst.CSTNode | None = None) -> str:

@@ -24,6 +24,11 @@ class Helper(NamedTuple):
     imports: tuple[str, ...]
     text: str
 
+    @property
+    def is_coroutine(self) -> bool:
+        """Whether what it gives has to be awaited."""
+        return self.text.strip().startswith("async def ")
+
     def called(self, name: str) -> Helper:
         """The same under another name."""
         return self._replace(

@@ -184,6 +184,75 @@ MODULES = {
                 ]
         """,
     },
+    "statements": {
+        "db": """
+            import contextlib
+            import io
+
+            import psycopg2
+            from psycopg2 import sql
+            from psycopg2.extras import NamedTupleCursor
+
+
+            def copied(conn):
+                out = io.StringIO()
+                with conn.cursor() as cur:
+                    cur.copy_expert("copy note (body) from stdin", io.StringIO("a\\nb\\n"))
+                    cur.copy_from(io.StringIO("c\\n"), "note", columns=("body",))
+                    cur.copy_to(out, "note", columns=["body"])
+                return out.getvalue()
+
+
+            def called(conn):
+                with contextlib.closing(conn.cursor()) as cur:
+                    cur.callproc("lower", ("ABC",))
+                    lower = cur.fetchone()[0]
+                    cur.execute(cur.mogrify("select %s", ("x",)))
+                    return lower, next(cur, None)
+
+
+            def in_all_ways(conn):
+                cur = conn.cursor(cursor_factory=NamedTupleCursor)
+                cur.execute(sql.SQL("select {} from note order by {}").format(*[sql.Identifier("body")] * 2))
+                first, some = cur.fetchone().body, [row.body for row in cur.fetchmany(1)]
+                cur.scroll(0, mode="absolute")
+                rest = list(cur)
+                cur.scroll(0, mode="absolute")
+                named = conn.cursor("named")
+                named.execute("select generate_series(1, 5)")
+                numbers = sum(row[0] for row in named)
+                named.close()
+                return first, some, [tuple(row) for row in rest], sorted(row.body for row in cur), numbers
+
+
+            def levels(conn):
+                conn.rollback()
+                conn.readonly = True
+                cur = conn.cursor()
+                cur.execute("show transaction_read_only")
+                found = cur.fetchone()[0]
+                conn.rollback()
+                conn.readonly = False
+                conn.autocommit = True
+                with conn:
+                    cur.execute("insert into note (body) values ('kept')")
+                cur.close()
+                return found, conn.autocommit
+        """,
+        "work": """
+            import db
+            import psycopg2
+
+
+            async def work(dsn):
+                conn = psycopg2.connect(dsn)
+                found = db.copied(conn), db.called(conn), db.in_all_ways(conn)
+                conn.commit()
+                found += db.levels(conn)
+                conn.close()
+                return found
+        """,
+    },
     "endpoints": {
         "db": DB,
         "app": """

@@ -58,7 +58,7 @@ class CallprocMethods(Rewrite):
             )
             self.change(call, lambda updated: executed(updated, statement))
             return
-        new = self.helper(CALLPROC)
+        new = self.helper(CALLPROC, at=call)
         self.tell(call, "rewritten", f"`callproc` is `{new}`, a function of the project's own")
 
         def function(updated: cst.Call) -> cst.Call:

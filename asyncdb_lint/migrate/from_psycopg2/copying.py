@@ -141,7 +141,7 @@ class CopyMethods(Rewrite):
 
     def to_helper(self, call: cst.Call, name: str) -> None:
         """Call a function with the cursor in front; all else stays as it is written."""
-        new = self.helper(HELPERS[name])
+        new = self.helper(HELPERS[name], at=call)
         self.tell(call, "rewritten", f"`{name}` is `{new}`, a function of the project's own")
 
         def function(updated: cst.Call) -> cst.Call:

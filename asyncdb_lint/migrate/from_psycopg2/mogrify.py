@@ -97,7 +97,7 @@ class MogrifyMethods(Rewrite):
                 self.change(node, how)
 
     def to_helper(self, call: cst.Call) -> None:
-        new = self.helper(MOGRIFY)
+        new = self.helper(MOGRIFY, at=call)
         self.tell(
             call, "rewritten", f"`mogrify` is `{new}`, a function of the project's own that gives bytes"
         )

@@ -10,6 +10,8 @@ from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async.forms import SETTERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asyncdb_lint.knowledge import Knowledge
 
 ASYNC = cst.Asynchronous()
@@ -47,9 +49,10 @@ def setter(assignment: cst.Assign) -> cst.Expr | None:
 class Awaiting(cst.CSTTransformer):
     """Changes new text, of which `known` tells the classes of some objects, by how they are written."""
 
-    def __init__(self, knowledge: Knowledge, known: dict[str, str]) -> None:
+    def __init__(self, knowledge: Knowledge, known: dict[str, str], helpers: Iterable[str] = ()) -> None:
         super().__init__()
-        self.knowledge, self.known = knowledge, known
+        self.knowledge, self.known, self.helpers = knowledge, known, set(helpers)
+        """`helpers` are functions whose results have to be awaited."""
 
     def protocol(self, node: cst.CSTNode) -> str:
         """How what a call gives is used: "coroutine", "async_with"…; "" for a call that says nothing."""
@@ -80,7 +83,8 @@ class Awaiting(cst.CSTTransformer):
         return not isinstance(node.expression, cst.Call)
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
-        return awaited(updated_node) if self.protocol(original_node) == "coroutine" else updated_node
+        waits = self.protocol(original_node) == "coroutine" or dotted(original_node.func) in self.helpers
+        return awaited(updated_node) if waits else updated_node
 
     def leave_Attribute(self, original_node: cst.Attribute, updated_node: cst.Attribute) -> cst.Attribute:
         value = updated_node.value
@@ -88,11 +92,14 @@ class Awaiting(cst.CSTTransformer):
             return updated_node.with_changes(value=awaited_in_brackets(value))
         return updated_node
 
-    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign | cst.Expr:
-        target = original_node.targets[0].target
-        if isinstance(target, cst.Attribute) and dotted(target.value) in self.known:
-            return setter(updated_node) or updated_node
-        return updated_node
+    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> Any:
+        owners = [getattr(each.target, "value", None) for each in original_node.targets]
+        if not all(isinstance(each, cst.CSTNode) and dotted(each) in self.known for each in owners):
+            return updated_node
+        calls = [setter(updated_node.with_changes(targets=[each])) for each in updated_node.targets]
+        if None in calls or (len(calls) > 1 and not isinstance(updated_node.value, cst.Name)):
+            return updated_node
+        return calls[0] if len(calls) == 1 else cst.FlattenSentinel(reversed(calls))
 
 
 def awaited_in_brackets(node: cst.Await) -> cst.Await:

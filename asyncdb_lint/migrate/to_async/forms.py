@@ -17,14 +17,22 @@ Form = Literal["awaited", "plain", "set", "missing"]
 CLASSES = {"connection": "psycopg.AsyncConnection", "cursor": "psycopg.AsyncCursor"}
 """By role, the class whose members say what has to be awaited."""
 RENAMED = {"readonly": "read_only"}
-# Reads that other rewrites put into other words; none of them waits.
-READ = {
+# What other rewrites put into other words; none of it waits.
+PLAIN = {
     "connection": {
         "readonly", "server_version", "protocol_version", "get_backend_pid", "get_transaction_status",
         "get_parameter_status", "dsn", "encoding", "status", "isolation_level", "autocommit", "deferrable",
+        "get_dsn_parameters", "isexecuting", "pgconn_ptr",
     },
-    "cursor": {"connection", "description", "name"},
+    "cursor": {"connection", "description", "name", "itersize", "scrollable", "withhold", "mogrify"},
 }  # fmt: skip
+ASSIGNED = {"connection": {"cursor_factory"}, "cursor": {"arraysize", "itersize", "scrollable", "withhold"}}
+"""Attributes that may be set as before, or whose rewrite sees to it."""
+STATEMENTS = {
+    "connection": {"set_session", "set_isolation_level", "set_client_encoding", "reset"},
+    "cursor": {"copy_expert", "copy_from", "copy_to", "callproc"},
+}
+"""Methods whose rewrites put one or more statements in the place of a call, or a helper that waits."""
 SETTERS = {name: f"set_{name}" for name in ("autocommit", "isolation_level", "read_only", "deferrable")}
 CURSOR_CLASSES = {
     f"psycopg2.extras.{name}"
@@ -75,9 +83,13 @@ def has_equal(kind: Kind) -> bool:
 def form(knowledge: Knowledge, role: str, name: str, *, called: bool, assigned: bool) -> Form:
     """How a member of a connection or cursor is used on its asynchronous equal."""
     if assigned:
+        if name in ASSIGNED.get(role, ()):
+            return "plain"
         return "set" if RENAMED.get(name, name) in SETTERS and role == "connection" else "missing"
-    if name in READ.get(role, ()):
+    if name in PLAIN.get(role, ()):
         return "plain"
+    if name in STATEMENTS.get(role, ()):
+        return "awaited" if called else "missing"
     before = knowledge.member(f"psycopg2.extensions.{role}", name) if role in CLASSES else None
     after = knowledge.member(CLASSES[role], name) if role in CLASSES else None
     if before is None or after is None or (before.protocol == "property") != (after.protocol == "property"):

@@ -136,6 +136,8 @@ class Objects:
         elif form == "awaited":
             assert isinstance(parent, cst.Call)
             self.wait(parent, function)
+            if name in forms.STATEMENTS[role] and not is_whole_line(self.facts, parent):
+                function.obstruct(parent, f"`{name}` becomes several statements", "give it a line of its own")
         elif form == "set":
             assert statement is not None
             self.wait(statement, function)
@@ -260,7 +262,9 @@ class Objects:
             return
         if name in forms.HARMLESS or name in forms.TAKING or name.startswith("logging."):
             return
-        if name in forms.CONSUMERS and self.role(node) == "cursor" and not arg.star:
+        if name == "builtins.next" and is_none(call) and not arg.star:
+            self.wait(call, function)
+        elif name in forms.CONSUMERS and self.role(node) == "cursor" and not arg.star:
             self.wait(arg, function)
         elif name == "contextlib.closing" and isinstance(self.model.parents[call], cst.WithItem):
             self.enter(self.model.parents[call], function)
@@ -309,6 +313,22 @@ class Objects:
 def is_single(statement: cst.CSTNode | None) -> bool:
     """Whether a statement assigns to one target."""
     return isinstance(statement, cst.Assign) and len(statement.targets) == 1
+
+
+def is_none(call: cst.Call) -> bool:
+    """Whether `next(cursor, None)` is called, which is `fetchone()`."""
+    return len(call.args) == 2 and isinstance(last := call.args[1].value, cst.Name) and last.value == "None"
+
+
+def is_whole_line(facts: FileFacts, call: cst.Call) -> bool:
+    """Whether a call of a plainly named object's method is a line of its own, or part of an expression."""
+    parents = facts.file.model.parents
+    statement = parents[call]
+    if not isinstance(statement, cst.Expr):
+        return True
+    line = parents[statement]
+    is_named = isinstance(call.func, cst.Attribute) and bool(dotted(call.func.value))
+    return is_named and isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
 
 
 def no_await(facts: FileFacts, node: cst.CSTNode) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.helpers import Helper
+from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async import candidates, forms
 from asyncdb_lint.migrate.to_async.awaiting import ASYNC, Awaiting, awaited, is_tight, setter
 from asyncdb_lint.migrate.to_async.blocks import entered_apart
@@ -137,14 +138,19 @@ class ToAsync(Rewrite):
             self.await_(call)
             return
         known = self.known(call)
-        self.change_last(line, lambda updated: updated.visit(Awaiting(self.file.project.knowledge, known)))
+
+        def put(updated: cst.CSTNode) -> object:
+            helpers = (name for name, each in self.work.helpers.items() if each.is_coroutine)
+            return updated.visit(Awaiting(self.file.project.knowledge, known, helpers))
+
+        self.change_last(line, put)
 
     def known(self, call: cst.Call) -> dict[str, str]:
         """The receiver of a call by how it is written, and its class then."""
         func = call.func
         assert isinstance(func, cst.Attribute)
         role = forms.role_of(self.file.project, self.file.kind(func.value))
-        return {self.file.model.module.code_for_node(func.value): forms.CLASSES[role]}
+        return {dotted(func.value): forms.CLASSES[role]}
 
     def line_of(self, call: cst.Call) -> cst.SimpleStatementLine | None:
         """The line that a call of a method is all of: other rewrites may have put several statements there."""
@@ -152,8 +158,8 @@ class ToAsync(Rewrite):
         line = self.parent(statement) if isinstance(statement, cst.Expr) else None
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
             return None
-        is_plain = isinstance(func, cst.Attribute) and isinstance(func.value, (cst.Name, cst.Attribute))
-        return line if is_plain else None
+        is_method = isinstance(func, cst.Attribute) and self.role(self.file.kind(func.value))
+        return line if is_method and isinstance(func, cst.Attribute) and dotted(func.value) else None
 
     def await_(self, call: cst.CSTNode) -> None:
         """Put `await` before a call, whatever other rewrites have made of it."""

@@ -26,7 +26,10 @@ WORDS = {
 def twin(helper: Helper) -> Helper:
     """The helper for asynchronous connections and cursors."""
     known = {name: CLASSES[role] for name, role in PARAMETERS.items()}
-    tree = cst.parse_module(helper.text).visit(Awaiting(load(), known)).visit(Defining())
+    before = cst.parse_module(helper.text)
+    tree = before.visit(Awaiting(load(), known))
+    if not tree.deep_equals(before):  # else it waits for nothing
+        tree = tree.visit(Defining())
     return Helper(
         f"{helper.name}_async",
         tuple(renamed(each) for each in helper.imports),
@@ -35,7 +38,10 @@ def twin(helper: Helper) -> Helper:
 
 
 class Defining(cst.CSTTransformer):
-    """`async def` for functions."""
+    """`async def` for the outer functions."""
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return False
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
