@@ -128,7 +128,7 @@ FORMS = [
     ),
     (
         "def work(conn):\n    conn.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)",
-        "async def work(conn):\n    await conn.set_autocommit(True)",
+        "async def work(conn):\n    await conn.rollback()\n    await conn.set_autocommit(True)",
     ),
     (
         "def work(conn):\n    conn.readonly = True\n    return conn.server_version",

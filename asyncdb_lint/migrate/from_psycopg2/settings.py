@@ -119,7 +119,7 @@ class ConnectionSettings(Rewrite):
             self.change(statement, lambda updated: cst.FlattenSentinel(small(updated)))
 
     def call_helper(self, call: cst.Call, helper: Helper, arguments: list[cst.Arg]) -> None:
-        name = self.helper(helper)
+        name = self.helper(helper, at=call)
         self.tell(call, "rewritten", f"`{name}()` does what psycopg2's method did")
         self.change(
             call,

@@ -101,6 +101,15 @@ class Awaiting(cst.CSTTransformer):
             return updated_node
         return calls[0] if len(calls) == 1 else cst.FlattenSentinel(reversed(calls))
 
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> Any:
+        first, *others = updated_node.body
+        if len(updated_node.body) == len(original_node.body):
+            return updated_node
+        again = (cst.SimpleStatementLine([each]) for each in others)
+        return cst.FlattenSentinel([updated_node.with_changes(body=[first]), *again])
+
 
 def awaited_in_brackets(node: cst.Await) -> cst.Await:
     return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])

@@ -137,10 +137,14 @@ class Objects:
             assert isinstance(parent, cst.Call)
             self.wait(parent, function)
             if name in forms.STATEMENTS[role] and not is_whole_line(self.facts, parent):
-                function.obstruct(parent, f"`{name}` becomes several statements", "give it a line of its own")
+                function.obstruct(
+                    parent, f"`{name}()` becomes several statements", "give it a line of its own"
+                )
         elif form == "set":
             assert statement is not None
             self.wait(statement, function)
+            if not dotted(node) or not is_alone(self.model.parents[statement]):
+                function.obstruct(node, "setting it becomes a call", "give it a line of its own")
 
     def wait(self, node: cst.CSTNode, function: FunctionFacts) -> None:
         """Note a node that has to be awaited."""
@@ -226,10 +230,28 @@ class Objects:
                     self.lose(target, function, UNKNOWN)
             return
         whole = self.model.parents[consumer] if isinstance(consumer, cst.Element) else None
+        if isinstance(whole, cst.Tuple) and self.is_unpacked(whole):
+            return
         if isinstance(whole, cst.Tuple) and fate(self.model, whole).what in ("returned", "yielded", "bound"):
             function.gives = True
             return
         self.lose(node, function, "it is put into a collection or an expression")
+
+    def is_unpacked(self, whole: cst.Tuple) -> bool:
+        """Whether a tuple is taken apart at once, and what its parts are is known wherever they are read."""
+        assignment = self.model.parents[whole]
+        if not isinstance(assignment, cst.Assign) or len(assignment.targets) != 1:
+            return False
+        target = assignment.targets[0].target
+        if not isinstance(target, (cst.Tuple, cst.List)) or len(target.elements) != len(whole.elements):
+            return False
+        for part, given in zip(target.elements, whole.elements, strict=True):
+            binding = self.model.targets.get(part.value)
+            if self.role(given.value) and (
+                binding is None or not all(map(self.role, binding.uses)) or binding.scope.what != "function"
+            ):
+                return False
+        return True
 
     def follow_attribute(self, target: cst.Attribute, function: FunctionFacts) -> None:
         """What is put into an attribute must be known when it is read."""
@@ -326,9 +348,12 @@ def is_whole_line(facts: FileFacts, call: cst.Call) -> bool:
     statement = parents[call]
     if not isinstance(statement, cst.Expr):
         return True
-    line = parents[statement]
-    is_named = isinstance(call.func, cst.Attribute) and bool(dotted(call.func.value))
-    return is_named and isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
+    return bool(dotted(call.func)) and is_alone(parents[statement])
+
+
+def is_alone(line: cst.CSTNode) -> bool:
+    """Whether a line holds one statement."""
+    return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
 
 
 def no_await(facts: FileFacts, node: cst.CSTNode) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.helpers import Helper
 from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async import candidates, forms
-from asyncdb_lint.migrate.to_async.awaiting import ASYNC, Awaiting, awaited, is_tight, setter
+from asyncdb_lint.migrate.to_async.awaiting import ASYNC, Awaiting, awaited, is_tight
 from asyncdb_lint.migrate.to_async.blocks import entered_apart
 from asyncdb_lint.migrate.to_async.objects import generators_around
 from asyncdb_lint.migrate.to_async.plan import Plan, decide
@@ -115,7 +115,7 @@ class ToAsync(Rewrite):
                 case cst.Call():
                     self.change_call(node)
                 case cst.Assign():
-                    self.change(node, lambda updated: setter(updated) or updated)
+                    self.change_line(self.parent(node), node.targets[0].target)
                     self.tell(node, "rewritten", "the connection is set by a method, which is awaited")
                 case cst.With():
                     self.change_with(node)
@@ -136,21 +136,20 @@ class ToAsync(Rewrite):
         line = self.line_of(call)
         if line is None:
             self.await_(call)
-            return
-        known = self.known(call)
+        else:
+            self.change_line(line, call.func)
+
+    def change_line(self, line: cst.CSTNode | None, member: cst.BaseExpression) -> None:
+        """Await whatever other rewrites have made of a line that uses a member of a connection or cursor."""
+        assert line is not None
+        owner = cst.ensure_type(member, cst.Attribute).value
+        known = {dotted(owner): forms.CLASSES[self.role(self.file.kind(owner))]}
 
         def put(updated: cst.CSTNode) -> object:
             helpers = (name for name, each in self.work.helpers.items() if each.is_coroutine)
             return updated.visit(Awaiting(self.file.project.knowledge, known, helpers))
 
         self.change_last(line, put)
-
-    def known(self, call: cst.Call) -> dict[str, str]:
-        """The receiver of a call by how it is written, and its class then."""
-        func = call.func
-        assert isinstance(func, cst.Attribute)
-        role = forms.role_of(self.file.project, self.file.kind(func.value))
-        return {dotted(func.value): forms.CLASSES[role]}
 
     def line_of(self, call: cst.Call) -> cst.SimpleStatementLine | None:
         """The line that a call of a method is all of: other rewrites may have put several statements there."""
