@@ -39,7 +39,7 @@ class Linking:
         self.modules = set(project.index.paths)
         self.done: set[str] = set()
         self.summaries: dict[str, ModuleSummary] = {}
-        self.graph = CallGraph(project)
+        self.graph = CallGraph(project, with_tests=with_tests)
         self.carriers = Carriers(project, driver)
         """Whose objects are followed: one driver's in a migration, else those of all."""
         self.carried: dict[str, frozenset[str]] = {}

@@ -62,3 +62,17 @@ def test_only_where_the_user_agrees(tmp_path: Path) -> None:
 def test_other_drivers_have_such_methods(tmp_path: Path, driver: str) -> None:
     text = rewritten(tmp_path, f"import {driver}\n{SPEAKING}", unsafe=True)
     assert "info.server_version" not in text
+
+
+def test_calls_of_tests_count(tmp_path: Path) -> None:
+    """A migration changes tests too: what they put into parameters tells what these are."""
+    source = (
+        "import psycopg2\n\n\ndef prepare(conn):\n    return conn.server_version\n\n\n"
+        "def test_it():\n    prepare(psycopg2.connect())\n"
+    )
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    file = tmp_path / "tests/test_it.py"
+    file.write_text(source)
+    found = migrate([tmp_path], Settings(), tmp_path, ROUTE)
+    assert "conn.info.server_version" in found.texts[file][1]

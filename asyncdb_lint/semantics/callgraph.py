@@ -140,15 +140,18 @@ class Reach(msgspec.Struct):
 
 
 class CallGraph:
-    """Joins the traces of all modules."""
+    """Joins the traces of all modules; tests call what they like, and count only where they are wanted."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, with_tests: bool = False) -> None:
         self.project = project
+        self.with_tests = with_tests
         self.traces: dict[str, ModuleTrace] = {}
 
     def add(self, traces: Iterable[ModuleTrace]) -> None:
-        """Enter or replace the traces of modules; tests call what they like."""
-        self.traces.update((trace.module, trace) for trace in traces if not names_test(trace.module))
+        """Enter or replace the traces of modules."""
+        self.traces.update(
+            (trace.module, trace) for trace in traces if self.with_tests or not names_test(trace.module)
+        )
         self.traces = dict(sorted(self.traces.items()))
 
     def gather(self, slots: Collection[str]) -> dict[str, Put]:
