@@ -415,6 +415,8 @@ def test_unsafe(before: str, after: str) -> None:
         "cur.execute('x in %s', a)",
         "cur.execute('(x, y) in %s', (((1, 2),),))",
         "cur.execute('x in %s', (((1, 2),),))",
+        "cur.execute('x in %s', ((1, '2'),))",
+        "cur.execute('x in %s', (([1],),))",
         "cur.execute('x in %(a)s or %(a)s = y', {'a': tuple(a)})",
         "cur.execute(f'{b} x in %s', (tuple(a), 1))",
         "Q = 'x in %s'\ncur.execute(Q, (tuple(a),))\ncur.execute(Q, a)",

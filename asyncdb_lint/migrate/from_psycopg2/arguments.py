@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import libcst as cst
 
 from asyncdb_lint.migrate.literals import assignments
+from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Constant, Function, Text
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.migrate.changes import How
     from asyncdb_lint.migrate.from_psycopg2.placeholders import Token
+    from asyncdb_lint.semantics.model import Binding
 
 Type = Literal["", "str", "int", "float", "none", "bool", "tuple", "list", "strings", "numbers", "other"]
 """What a value is, as far as parameters go; "" where nobody knows."""
@@ -71,7 +73,7 @@ class Parameters:
         """A display, or the display that is the one value of a name which is used for nothing else."""
         if isinstance(node, cst.Name):
             bound = assignments(self.file, node)
-            if len(bound) == 1 and len(bound[0].uses) == 1 and is_plain(self.file, bound[0].target):
+            if len(bound) == 1 and is_own(self.file, bound[0]):
                 value = bound[0].value
                 return self.shown(value) if isinstance(value, cst.BaseExpression) else None
             return None
@@ -124,9 +126,25 @@ class Parameters:
         return row.elements[starts.index(placeholder.start)].value if placeholder.start in starts else None
 
 
-def is_plain(file: FileContext, target: cst.CSTNode) -> bool:
-    """Whether a name is bound by an assignment, and not by a loop or an import."""
-    return isinstance(file.model.parents.get(target), (cst.AssignTarget, cst.AnnAssign))
+def is_own(file: FileContext, binding: Binding) -> bool:
+    """Whether a variable is assigned (by no loop, no import) and read in one place: no other module, no other line."""
+    is_plain = isinstance(file.model.parents.get(binding.target), (cst.AssignTarget, cst.AnnAssign))
+    return is_plain and len(binding.uses) == 1 and not is_imported(file, binding)
+
+
+def is_imported(file: FileContext, binding: Binding) -> bool:
+    """Whether another module of the project may use a variable of this one's."""
+    module = file.model.name
+    if binding.scope.what != "module" or binding.name.startswith("_"):
+        return False
+    wanted = {f"{module}.{binding.name}", module}
+    return any(
+        isinstance(each, ex.Ref) and each.name in wanted
+        for name, summary in file.project.modules.items()
+        if name != module
+        for nodes in summary.names.values()
+        for each in nodes
+    )
 
 
 def name_of(file: FileContext, node: cst.CSTNode) -> str:
@@ -247,15 +265,16 @@ def as_list(file: FileContext, node: cst.BaseExpression) -> tuple[bool, list[tup
     """The changes that make a list of a value that was a tuple, and whether it surely was one; None for no way."""
     if isinstance(node, cst.Name):
         bound = assignments(file, node)
-        value = bound[0].value if len(bound) == 1 and is_plain(file, bound[0].target) else None
+        value = bound[0].value if len(bound) == 1 and is_own(file, bound[0]) else None
         is_display = isinstance(value, cst.Tuple) or (
             isinstance(value, cst.Call) and name_of(file, value.func) == "builtins.tuple"
         )
-        if is_display and isinstance(value, cst.BaseExpression) and len(bound[0].uses) == 1:
+        if is_display and isinstance(value, cst.BaseExpression):
             return as_list(file, value)
     if isinstance(node, cst.Tuple):
-        if any(type_of(file, each.value) == "tuple" for each in node.elements):
-            return None
+        items = {type_of(file, each.value) for each in node.elements} - {"", "none", "other"}
+        if len(items) > 1 or items & {"tuple", "list", "strings", "numbers"}:
+            return None  # rows, arrays, or a list of several types, which psycopg 3 does not dump
         return True, [(node, list_display)]
     if isinstance(node, cst.Call) and name_of(file, node.func) == "builtins.tuple":
         return True, [(node.func, lambda updated: updated.with_changes(value="list"))]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from asyncdb_lint.migrate.from_psycopg2.arguments import as_list, type_of
+from asyncdb_lint.migrate.from_psycopg2.arguments import as_list, is_imported, type_of
 from asyncdb_lint.migrate.from_psycopg2.executions import SHOWING, result_is_read
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters, statements
 from asyncdb_lint.migrate.from_psycopg2.sql_edits import Edit, Finding, spelled
 from asyncdb_lint.migrate.literals import assignments
-from asyncdb_lint.semantics import expressions as ex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.from_psycopg2.executions import Execution
     from asyncdb_lint.migrate.from_psycopg2.placeholders import Token
     from asyncdb_lint.migrate.literals import Literal
-    from asyncdb_lint.semantics.model import Binding
 
 MEMBERS = {"membership", "row-membership"}
 """Rules that hold for parameters that the client binds too: Django's, and those of `mogrify()`."""
@@ -181,27 +179,13 @@ class Judge:
         """Whether the names that a text is read through stand for nothing else than the statement."""
         for name in literal.names:
             bound = assignments(self.file, name)
-            if any(self.is_imported(each) for each in bound):
+            if any(is_imported(self.file, each) for each in bound):
                 return False
             for use in {use for binding in bound for use in binding.uses}:
                 is_added_to = isinstance(self.rewrite.parent(use), cst.AugAssign)
                 if use not in self.read_through and not is_added_to and not self.is_logged(use):
                     return False
         return True
-
-    def is_imported(self, binding: Binding) -> bool:
-        """Whether another module of the project may execute a text of this one's."""
-        module, project = self.file.model.name, self.file.project
-        if binding.scope.what != "module" or binding.name.startswith("_"):
-            return False
-        wanted = {f"{module}.{binding.name}", module}
-        return any(
-            isinstance(each, ex.Ref) and each.name in wanted
-            for name, summary in project.modules.items()
-            if name != module
-            for nodes in summary.names.values()
-            for each in nodes
-        )
 
     def is_logged(self, use: cst.CSTNode) -> bool:
         """Whether a name is only shown to people."""

@@ -112,7 +112,8 @@ class Statements(Rewrite):
     def bind_in_client(self, execution: Execution) -> None:
         """`cursor.execute(…)` → `psycopg.ClientCursor(cursor.connection).execute(…)`."""
         receiver = execution.receiver
-        name = self.name(execution.call, "psycopg", "ClientCursor")
+        waits = self.is_asynchronous(execution.call)
+        name = self.name(execution.call, "psycopg", "AsyncClientCursor" if waits else "ClientCursor")
 
         def replace(updated: cst.BaseExpression) -> cst.BaseExpression:
             is_new = isinstance(updated, cst.Call) and is_new_cursor(receiver)
@@ -125,6 +126,8 @@ class Statements(Rewrite):
 
         if receiver is not None:
             self.change(receiver, replace)
+        if waits:
+            self.change(execution.call, cst.Await)
 
     def expand(self, execution: Execution, keys: list[str]) -> None:
         """`text("… IN :x")` → `text("… IN :x").bindparams(bindparam("x", expanding=True))`."""
