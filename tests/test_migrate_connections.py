@@ -231,6 +231,7 @@ UNCLEAR = [
     "c.set_session(isolation_level=level)",
     "def f(): return c.set_session(readonly=True, deferrable=True)",
     "c.readonly = True\nc.autocommit = True",
+    "x = c.isolation_level = 3",
 ]
 
 
@@ -298,6 +299,7 @@ ALMOST = {
 }
 REPORTED = [
     "c.notices",
+    "c.__exit__(None, None, None)",
     "c.lobject(0)",
     "c.string_types",
     "c.info.ssl_attribute('x')",

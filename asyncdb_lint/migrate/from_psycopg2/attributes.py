@@ -31,6 +31,7 @@ MANUAL = {
     "notices": "`connection.add_notice_handler(function)` gets a `Diagnostic` for each",
     "notifies": "iterate over `connection.notifies(timeout=…)`",
     "poll": "use `AsyncConnection`",
+    "__exit__": "it closes the connection in psycopg 3: commit or roll back",
     "async": "use `AsyncConnection`",
     "async_": "use `AsyncConnection`",
     "lobject": "use the SQL functions `lo_*`",

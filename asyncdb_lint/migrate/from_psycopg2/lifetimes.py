@@ -219,14 +219,21 @@ def left_by(
 
 def concerns(rewrite: Rewrite, statement: cst.BaseStatement, owner: cst.BaseExpression) -> bool:
     """Whether a statement may do something with a connection: it names it, or calls what may have it, or its cursor."""
-    model = rewrite.file.model
-    names = [each for each in model.nodes.get(cst.Name, ()) if is_within(model, each, statement)]
     root = dotted(owner).partition(".")[0]
-    if any(isinstance(each, cst.Name) and each.value == root for each in names):
-        return True
     return any(
-        is_within(model, each, statement) and not is_foreign(rewrite, each.func) for each in rewrite.calls()
+        (isinstance(each, cst.Name) and each.value == root)
+        or (isinstance(each, cst.Call) and not is_foreign(rewrite, each.func))
+        for each in nodes_within(statement)
     )
+
+
+def nodes_within(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """A node and all nodes inside it."""
+    todo = [node]
+    while todo:
+        found = todo.pop()
+        yield found
+        todo.extend(found.children)
 
 
 def is_foreign(rewrite: Rewrite, func: cst.BaseExpression) -> bool:

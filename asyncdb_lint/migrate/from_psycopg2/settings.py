@@ -31,6 +31,7 @@ MODES = {
     ("deferrable", "False"): "NOT DEFERRABLE",
 }
 IGNORED = "in autocommit mode psycopg 3 takes no notice of `{}`"
+NUMBERED = "the level is an `IsolationLevel` in psycopg 3, whose numbers mean other levels"
 BY_STATEMENT = "execute `SET SESSION CHARACTERISTICS AS TRANSACTION …` when autocommit is on"
 RESET = Helper(
     "reset_connection",
@@ -139,7 +140,7 @@ class ConnectionSettings(Rewrite):
             self.tell(
                 call,
                 "manual",
-                "the level is an `IsolationLevel` in psycopg 3, whose numbers mean other levels",
+                NUMBERED,
                 "name the level; for 0 set `autocommit = True`, after a rollback",
             )
             return
@@ -238,21 +239,19 @@ class ConnectionSettings(Rewrite):
 
     def assigned(self, node: cst.Assign) -> None:
         """`connection.isolation_level = …`, `readonly = …`, `deferrable = …`."""
-        target = node.targets[0].target
-        if not isinstance(target, cst.Attribute) or not self.is_object(target.value, "connection"):
-            return
+        for each in node.targets:
+            target = each.target
+            if isinstance(target, cst.Attribute) and self.is_object(target.value, "connection"):
+                self.assigned_to(node, target)
+
+    def assigned_to(self, node: cst.Assign, target: cst.Attribute) -> None:
         name = target.attr.value
         if name in SESSION[:3] and self.levels.in_autocommit(node, target.value):
             self.set_mode(node, target, name)
         elif name == "isolation_level":
             level = self.levels.level(node.value)
-            if level is None or level is AUTOCOMMIT:
-                self.tell(
-                    node,
-                    "manual",
-                    "the level is an `IsolationLevel` in psycopg 3, whose numbers mean other levels",
-                    "name the level",
-                )
+            if level is None or level is AUTOCOMMIT or (level.text and len(node.targets) > 1):
+                self.tell(node, "manual", NUMBERED, "name the level")
             elif level.text:
                 new = self.levels.written(node.value, level)
                 self.tell(node, "rewritten", f"the level is `{new}`")
@@ -261,7 +260,7 @@ class ConnectionSettings(Rewrite):
     def set_mode(self, node: cst.Assign, target: cst.Attribute, name: str) -> None:
         """One such setting in autocommit mode."""
         word = self.mode(name, node.value)
-        if not self.unsafe or not word:
+        if not self.unsafe or not word or len(node.targets) > 1:
             self.tell(node, "manual", IGNORED.format(NEW_NAMES.get(name, name)), BY_STATEMENT)
             return
         if name == "isolation_level":

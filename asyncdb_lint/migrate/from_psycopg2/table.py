@@ -133,7 +133,10 @@ ADVICE = {
     "psycopg2.extensions.quote_ident": "use `psycopg.sql.Identifier(name).as_string(connection)`",
     "psycopg2.extensions.TransactionRollbackError": "catch `errors.SerializationFailure` and `errors.DeadlockDetected`",
     "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT": "set `connection.autocommit = True`",
-    "psycopg2.extensions.ISOLATION_LEVEL_DEFAULT": "set `connection.isolation_level = None`",
+    **{
+        f"psycopg2.extensions.STATUS_{name}": "compare `connection.info.transaction_status`"
+        for name in ("READY", "BEGIN", "IN_TRANSACTION")
+    },
     "psycopg2.extras.register_uuid": "not needed: uuid columns give `UUID` objects",
     "psycopg2.extras.register_hstore": "use `psycopg.types.hstore.register_hstore(TypeInfo.fetch(…), connection)`",
     "psycopg2.extras.register_composite": "use `psycopg.types.composite.register_composite(CompositeInfo.fetch(…))`",

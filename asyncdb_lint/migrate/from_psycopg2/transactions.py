@@ -127,8 +127,8 @@ class ConnectionBlocks(Rewrite):
             and any(
                 isinstance(each, cst.Attribute)
                 and each.attr.value == "cursor"
-                and self.file.source(each.value, 200) == code
                 and is_within(self.file.model, each, block)
+                and self.file.source(each.value, 200) == code
                 for each in self.attributes()
             )
         )
