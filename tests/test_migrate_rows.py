@@ -322,3 +322,32 @@ def test_classes_that_other_modules_hand_on(tmp_path: Path) -> None:
     assert [each.filename.rpartition("/")[2] for each in found.manual if "DictCursor" in each.message] == [
         "compat.py"
     ]
+
+
+def test_who_takes_such_a_class_is_known(tmp_path: Path) -> None:
+    """The connection of which nothing else tells, and its cursor, are psycopg2's."""
+    texts, _ = migrated(
+        tmp_path,
+        {
+            "a.py": """
+                from psycopg2.extras import RealDictCursor
+
+
+                def f(db):
+                    with db.cursor(cursor_factory=RealDictCursor) as cursor:
+                        cursor.execute(query="", vars=())
+                    db.readonly = True
+                    other = db.pool.get().cursor(cursor_factory=RealDictCursor)
+                    other.execute("", vars=())
+
+
+                async def g(db):
+                    async with db.cursor(cursor_factory=RealDictCursor) as cursor:
+                        await cursor.execute("", vars=())
+            """
+        },
+    )
+    assert 'execute(query="", params=())' in texts["a.py"]
+    assert "db.read_only = True" in texts["a.py"]
+    assert 'other.execute("", params=())' in texts["a.py"]
+    assert 'await cursor.execute("", vars=())' in texts["a.py"]

@@ -1,7 +1,8 @@
 """Objects of which nobody says what they are, and whose use gives them away.
 
 Only psycopg2's cursors have `mogrify()` in a project that uses no other driver with a method of that name. What is
-known by such evidence alone is rewritten where the user agrees (`--unsafe-fixes`), and reported otherwise.
+known by such evidence alone is rewritten where the user agrees (`--unsafe-fixes`), and reported otherwise. What takes
+one of psycopg2's own classes for its cursors is surely psycopg2's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import libcst as cst
 
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.builder import build
-from asyncdb_lint.semantics.kinds import Instance, Unknown
+from asyncdb_lint.semantics.kinds import Class, Instance, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,6 +54,9 @@ SHARING = {
     "aiomysql",
 }
 """Drivers with methods of the same names."""
+SUSPECTS = {role: ex.Typed(ex.Ref(f"{MODULE}.{role}")) for role in MARKS}
+CONNECTION = ex.Typed(ex.Ref("psycopg2.extensions.connection"))
+CURSOR = ex.Typed(ex.Ref("psycopg2.extensions.cursor"))
 ROUNDS = 6  # a suspected object is handed on through so many calls
 
 
@@ -78,15 +82,33 @@ def gather(file: FileContext) -> bool:
         assert isinstance(node, cst.Attribute)
         for role, names in MARKS.items():
             if node.attr.value in names and is_called(file, node):
-                found |= enter(file, node.value, role)
+                found |= enter(file, node.value, SUSPECTS[role])
         inner = node.value
         if (
             node.attr.value in OF_BOTH
             and isinstance(inner, cst.Attribute)
             and inner.attr.value == "connection"
         ):
-            found |= enter(file, inner.value, "cursor")
+            found |= enter(file, inner.value, SUSPECTS["cursor"])
+    for call in file.model.nodes.get(cst.Call, ()):
+        if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and takes_class(file, call):
+            found |= enter(file, call.func.value, CONNECTION)
+            held = [each.index for each in file.model.bindings if each.value is call]
+            found |= isinstance(file.kind(call), Unknown) and let(file, held, CURSOR)
     return found
+
+
+def takes_class(file: FileContext, call: cst.Call) -> bool:
+    """`x.cursor(cursor_factory=RealDictCursor)`, of which nothing is awaited."""
+    given = file.argument(call, "cursor_factory", 1)
+    holder = file.model.parents.get(call)
+    outer = file.model.parents.get(holder) if isinstance(holder, cst.WithItem) else None
+    if given is None or not isinstance(call.func, cst.Attribute) or call.func.attr.value != "cursor":
+        return False
+    if isinstance(holder, cst.Await) or (isinstance(outer, cst.With) and outer.asynchronous is not None):
+        return False
+    kind = file.kind(given.value)
+    return isinstance(kind, Class) and kind.name.startswith("psycopg2.extras.")
 
 
 def is_called(file: FileContext, node: cst.Attribute) -> bool:
@@ -94,27 +116,33 @@ def is_called(file: FileContext, node: cst.Attribute) -> bool:
     return isinstance(parent, cst.Call) and parent.func is node
 
 
-def enter(file: FileContext, receiver: cst.BaseExpression, role: str) -> bool:
-    """Let what a receiver is bound to be a suspected object, where nobody knows what it is."""
+def enter(file: FileContext, receiver: cst.BaseExpression, said: ex.Node) -> bool:
+    """Let what a receiver is bound to be what its use gives away, where nobody knows what it is."""
     if not isinstance(file.kind(receiver), Unknown):
         return False
     summary = file.model.summary
-    suspect = ex.Typed(ex.Ref(f"{MODULE}.{role}"))
     expr = file.model.exprs.get(receiver)
-    bindings = list(summary.bindings)
-    for index in bound(expr):
-        bindings[index] = suspect
-    changed = tuple(bindings) != summary.bindings
-    summary.bindings = tuple(bindings)
+    changed = let(file, bound(expr), said)
     if isinstance(expr, ex.Attr):
         owner = file.kind_of(expr.value)
         mine = summary.classes.get(owner.name.partition(":")[2]) if isinstance(owner, Instance) else None
         options = mine.attributes.get(expr.name) if mine is not None else None
         if mine is not None and options:
             mine.attributes[expr.name] = tuple(
-                suspect if isinstance(file.kind_of(each), Unknown) else each for each in options
+                said if isinstance(file.kind_of(each), Unknown) else each for each in options
             )
             changed = True
+    return changed
+
+
+def let(file: FileContext, indices: Iterable[int], said: ex.Node) -> bool:
+    """Let bindings hold what is said; true if they did not."""
+    summary = file.model.summary
+    bindings = list(summary.bindings)
+    for index in indices:
+        bindings[index] = said
+    changed = tuple(bindings) != summary.bindings
+    summary.bindings = tuple(bindings)
     return changed
 
 

@@ -42,7 +42,7 @@ HELPER = Helper(
     ("from collections import OrderedDict",),
     '''
 class DictRow(list):
-    """A row that is read by position and by name, as psycopg2's DictCursor gives it."""
+    """A row that is read by position and by name, as those of DictCursor were."""
 
     __slots__ = ("_index",)
 
