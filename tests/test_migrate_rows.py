@@ -351,3 +351,12 @@ def test_who_takes_such_a_class_is_known(tmp_path: Path) -> None:
     assert "db.read_only = True" in texts["a.py"]
     assert 'other.execute("", params=())' in texts["a.py"]
     assert 'await cursor.execute("", vars=())' in texts["a.py"]
+
+
+def test_types_in_quotes(tmp_path: Path) -> None:
+    head = "from psycopg2.extras import RealDictRow, RealDictCursor\n"
+    text = "def f(c: 'RealDictCursor') -> 'list[RealDictRow]': ...\n"
+    texts, found = migrated(tmp_path, {"a.py": head + text})
+    assert texts["a.py"].endswith("def f(c: 'Cursor[dict[str, Any]]') -> 'list[dict[str, Any]]': ...\n")
+    assert "from psycopg import Cursor\n" in texts["a.py"]
+    assert not found.manual

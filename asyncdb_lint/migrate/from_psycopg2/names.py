@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import Target, advice, target
 from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Bound, Imported, Imports, Statement, bound_by
 from asyncdb_lint.semantics import expressions as ex
@@ -169,6 +170,9 @@ class RenameNames(Rewrite):
             self.used.add(root)
             full = f"{bound.full}.{rest}" if rest else bound.full
             found = target(full)
+            if row := row_type(self, text, full):
+                self.tell(text, "rewritten", f"`{full}` is `{row}`")
+                return row
             if found is None or not found.name:
                 self.tell(text, "manual", f"`{full}` has no equal that can be put in its place", advice(full))
                 self.kept.add(bound.name)

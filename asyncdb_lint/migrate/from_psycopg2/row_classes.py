@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, cast
 import libcst as cst
 
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
-from asyncdb_lint.migrate.from_psycopg2.row_rewrite import RowRewrite
+from asyncdb_lint.migrate.from_psycopg2.row_rewrite import RowRewrite, any_type, row_type
 from asyncdb_lint.migrate.from_psycopg2.takers import Takers
-from asyncdb_lint.semantics import expressions as ex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +26,9 @@ class RowClasses(RowRewrite):
         for node, full in self.uses():
             if self.is_claimed(node) or node in self.work.left:
                 continue
-            if full == classes.REAL_DICT_ROW:
-                self.row(node, "dict")
-            elif full == classes.DICT_ROW:
-                self.row(node, self.helper(classes.HELPER))
+            if full in (classes.REAL_DICT_ROW, classes.DICT_ROW):
+                is_value = full == classes.REAL_DICT_ROW and not self.is_type(node)
+                self.replace(node, full, "dict" if is_value else row_type(self, node, full))
             elif full in classes.EVIDENCE or (full in classes.PLAIN and self.is_factory(node)):
                 self.cursor(node, full)
 
@@ -63,24 +61,16 @@ class RowClasses(RowRewrite):
             if full.startswith("psycopg2.") and self.is_named(node) and name in self.file.positions:
                 yield node, full
 
-    def row(self, node: cst.BaseExpression, new: str) -> None:
-        """A class of rows: `dict`, or the class that stands for DictRow."""
-        full = self.full_name(node)
-        if new == "dict" and self.is_type(node):
-            new = f"dict[str, {self.any()}]"
-        self.replace(node, full, new)
-
     def cursor(self, node: cst.BaseExpression, full: str) -> None:
         """A cursor class: a type, or a value that comes to be a factory."""
         outer = self.type_of_type(node)
         if outer is not None:
             self.claim(node)
-            new = f"{self.name(node, 'psycopg.rows', 'RowFactory')}[{self.any()}]"
+            new = f"{self.name(node, 'psycopg.rows', 'RowFactory')}[{any_type(self)}]"
             self.tell(outer, "rewritten", f"`{self.file.source(outer, 60)}` is `{new}`")
             self.put(outer, new)
         elif self.is_type(node):
-            row = f"dict[str, {self.any()}]" if full.endswith("RealDictCursor") else self.any()
-            self.replace(node, full, f"{self.name(node, 'psycopg', 'Cursor')}[{row}]")
+            self.replace(node, full, row_type(self, node, full))
         elif self.is_base(node):
             self.leave(node, f"a class derives from `{full}`", classes.OWN_CURSOR)
         elif self.is_value(node):
@@ -90,12 +80,6 @@ class RowClasses(RowRewrite):
         self.claim(node)
         self.tell(node, "rewritten", f"`{full}` is `{new}`")
         self.put(node, new)
-
-    def any(self) -> str:
-        """How the file says `typing.Any`."""
-        if ex.Ref("typing.Any") in self.file.model.summary.names.get("Any", ()):
-            return "Any"
-        return self.name(self.file.model.module, "typing", "Any")
 
     # Where a class is named
 

@@ -12,6 +12,7 @@ from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.factory_values import values
 from asyncdb_lint.migrate.from_psycopg2.rows import by_key
 from asyncdb_lint.migrate.imports import Imported
+from asyncdb_lint.semantics import expressions as ex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,25 @@ class RowRewrite(Rewrite, abc.ABC):
         self.tell(node, "manual", message, advice)
         for part in alternatives_in(node):
             self.keep(part)
+
+
+def row_type(rewrite: Rewrite, node: cst.CSTNode, full: str) -> str:
+    """How an annotation says what psycopg2's class of rows or cursors is now; "" for other names."""
+    if full == classes.DICT_ROW:
+        return rewrite.helper(classes.HELPER)
+    if full not in {classes.REAL_DICT_ROW, *classes.EVIDENCE}:
+        return ""
+    row = any_type(rewrite)
+    if full in (classes.REAL_DICT_ROW, classes.REAL_DICT_CURSOR):
+        row = f"dict[str, {row}]"
+    return row if full == classes.REAL_DICT_ROW else f"{rewrite.name(node, 'psycopg', 'Cursor')}[{row}]"
+
+
+def any_type(rewrite: Rewrite) -> str:
+    """How the file says `typing.Any`."""
+    if ex.Ref("typing.Any") in rewrite.file.model.summary.names.get("Any", ()):
+        return "Any"
+    return rewrite.name(rewrite.file.model.module, "typing", "Any")
 
 
 def is_none(node: cst.BaseExpression) -> bool:
