@@ -19,13 +19,15 @@ FORMS = ('"""{}"""\n', "def f():\n    '{}'\n", "class C:\n    async def f(self):
         ("c (psycopg2.extensions.connection): it", "c (psycopg.Connection): it"),
         ("see psycopg2.connect().", "see psycopg.connect()."),
         ("a psycopg2.transaction", "a psycopg.transaction"),
+        ("needs psycopg2-binary (for vectors)", "needs psycopg[binary] (for vectors)"),
         *(
             (text, text)
             for text in (
-                "pip install psycopg2-binary",
                 "https://example.org/psycopg2/",
                 "since psycopg2 2.9",
                 "psycopg2>=2.8",
+                "psycopg2-binary==2.9.9",
+                "psycopg2-pool",
                 "postgresql+psycopg2://host/name",
                 "types-psycopg2",
             )

@@ -10,7 +10,8 @@ from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.table import target
 
 # Not in addresses and names of packages, and not where a version of psycopg2 is spoken of.
-NAMED = re.compile(r"(?<![\w/.+-])psycopg2((?:\.[A-Za-z_]\w*)*)(?![\w/]|-\w)(?!\s*[<>=!~]=?\s*\d|\s+v?\d)")
+VERSION = r"(?!\s*[<>=!~]=?\s*\d|\s+v?\d)"
+NAMED = re.compile(rf"(?<![\w/.+-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w){VERSION}")
 
 
 class Docstrings(Rewrite):
@@ -36,6 +37,8 @@ class Docstrings(Rewrite):
 
 def renamed(match: re.Match[str]) -> str:
     """The new name of what is named; of what has none, the driver's is changed."""
+    if match[2]:
+        return "psycopg[binary]"
     found = target(f"psycopg2{match[1]}")
     if found is None or found.rest:
         return f"psycopg{match[1]}"
