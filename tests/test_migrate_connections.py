@@ -323,6 +323,12 @@ def test_attributes(before: str) -> None:
     assert bool(outcomes) == (before != ATTRIBUTES[before])
 
 
+def test_codecs() -> None:
+    before = "from psycopg2 import connect, extensions\nc = connect()\nx = extensions.encodings[c.encoding]\n"
+    after = before.replace("extensions.encodings[c.encoding]", "c.info.encoding")
+    assert check(ConnectionAttributes, before, after) == ["rewritten"]
+
+
 @pytest.mark.parametrize("before", ALMOST)
 def test_attributes_that_say_nearly_the_same(before: str) -> None:
     head = "import psycopg2\nc = psycopg2.connect()\n"

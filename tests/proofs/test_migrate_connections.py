@@ -201,6 +201,7 @@ SAFE |= {
     """,
     "attributes": """
         import psycopg2
+        from psycopg2.extensions import encodings
 
         def work(dsn):
             connection = psycopg2.connect(dsn)
@@ -208,6 +209,7 @@ SAFE |= {
             found += [connection.get_dsn_parameters()["dbname"], connection.get_dsn_parameters().get("user")]
             found += [connection.get_dsn_parameters()["host"] == connection.info.host]
             found += [connection.closed == 0, type(connection.pgconn_ptr), connection.Error is psycopg2.Error]
+            found += ["é".encode(encodings[connection.encoding])]
             xid = connection.xid(42, "transaction", "branch")
             found += [xid.format_id, xid.gtrid, xid.bqual, getattr(connection, "readonly", 1)]
             found += [connection.info.dbname, connection.info.backend_pid == connection.get_backend_pid()]

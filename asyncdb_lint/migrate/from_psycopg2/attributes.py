@@ -27,6 +27,7 @@ OF_INFO = {"socket", "ssl_in_use", "needs_password", "used_password", "protocol_
 """What `connection.info` has no more: `connection.pgconn` has it."""
 PARAMETERS = {"dbname": "info.dbname", "user": "info.user", "host": "info.host"}
 """What `get_dsn_parameters()["dbname"]` is."""
+ENCODINGS = "psycopg2.extensions.encodings"
 MANUAL = {
     "notices": "`connection.add_notice_handler(function)` gets a `Diagnostic` for each",
     "notifies": "iterate over `connection.notifies(timeout=…)`",
@@ -88,6 +89,10 @@ class ConnectionAttributes(Rewrite):
             self.change(call, lambda updated: updated.func)
         elif name == "get_dsn_parameters" and call is not None and self.take_parameter(call):
             return
+        elif name == "encoding" and (looked_up := self.codec(attribute)) is not None:
+            self.claim(looked_up.value)
+            self.tell(looked_up, "rewritten", "`info.encoding` is Python's name of the encoding")
+            self.change(looked_up, lambda _: through(attribute, "info.encoding"))
         elif name in UNSAFE_ATTRIBUTES and (call is not None or name != "get_dsn_parameters"):
             self.replace(attribute, *UNSAFE_ATTRIBUTES[name])
         elif name in MANUAL or (name in (*HANDLED, *METHODS, *UNSAFE_ATTRIBUTES) and call is None):
@@ -143,6 +148,14 @@ class ConnectionAttributes(Rewrite):
         self.tell(call, "rewritten", f"`{self.file.source(item, 60)}` is `{path}`")
         self.change(item, lambda _: through(owner, path))
         return True
+
+    def codec(self, attribute: cst.Attribute) -> cst.Subscript | None:
+        """`encodings[connection.encoding]`, from psycopg2's table of Python's names."""
+        node: cst.CSTNode | None = self.parent(attribute)
+        while isinstance(node, (cst.Index, cst.SubscriptElement)):
+            node = self.parent(node)
+        is_table = isinstance(node, cst.Subscript) and self.full_name(node.value) == ENCODINGS
+        return node if isinstance(node, cst.Subscript) and is_table else None
 
     def judge_info(self, attribute: cst.Attribute, info: cst.Attribute) -> None:
         """`connection.info.…`."""
