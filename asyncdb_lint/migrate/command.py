@@ -16,6 +16,7 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.file_context import FileContext
 from asyncdb_lint.finding import Position
 from asyncdb_lint.knowledge import load
+from asyncdb_lint.migrate.alternatives import alternative
 from asyncdb_lint.migrate.changes import Changes
 from asyncdb_lint.migrate.evidence import is_decisive, is_suspected
 from asyncdb_lint.migrate.helpers import define
@@ -77,6 +78,16 @@ class Work:
         self.plan: Plan | None = None
         """What becomes asynchronous, if anything may."""
 
+    def stays(self, driver: str) -> bool:
+        """Whether the file goes with either driver, and is left as it is; that is told."""
+        statement = alternative(self.imports, "psycopg") if driver == "psycopg2" else None
+        if statement is not None:
+            said = "the file goes with psycopg 3 too, where psycopg2 is not installed: it is left as it is"
+            advice = "when nobody needs psycopg2 any more, drop its branch by hand"
+            place = self.file.span(statement)[0]
+            self.items.append(Item(self.file.model.path, place, "manual", CODES["manual"], said, advice))
+        return statement is not None
+
     def result(self) -> cst.Module:
         """The tree with all changes made; the same tree if there are none."""
         self.imports.settle()
@@ -88,6 +99,8 @@ class Rewrite(CodemodCommand, abc.ABC):
 
     DRIVER = "psycopg2"
     """The package whose objects are rewritten."""
+    DESCRIBES = False
+    """Whether it rewrites what is said of the driver, which stays true where the project goes with either."""
 
     def __init__(self, context: CodemodContext, work: Work | None = None) -> None:
         super().__init__(context)
@@ -100,6 +113,8 @@ class Rewrite(CodemodCommand, abc.ABC):
 
     def transform_module_impl(self, tree: cst.Module) -> cst.Module:
         self.work = Work(alone(tree), self.DRIVER)
+        if self.work.stays(self.DRIVER):
+            return tree
         self.examine()
         self.context.scratch.setdefault(ITEMS, []).extend(self.work.items)
         define(self.work)

@@ -68,6 +68,8 @@ class Migration:
     """Those of the files that are new."""
     items: list[Item] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
+    both: set[Path] = dataclasses.field(default_factory=set)
+    """Projects with files that go with either driver: what they require stays."""
 
     @property
     def manual(self) -> list[Item]:
@@ -124,6 +126,8 @@ def migrate(
         projects.setdefault(project_root(path), [])
     for root, members in projects.items():
         pool = of_project(found, root, members, settings, route, unsafe=unsafe) if members else False
+        if root in found.both:
+            continue
         changed = {path: new for path, (_, new) in found.texts.items()}
         for each in route.lists(
             root, settings, paths=paths, code=members, apart=list(projects), changed=changed,
@@ -152,11 +156,17 @@ def of_project(
         work.is_only_driver, work.has_implicit_driver = is_only, implicit
         work.plan = plan
         works.append(work)
+    both = [work for work in works if work.stays(route.driver)]
+    if both:
+        found.both.add(root)
+        found.items += [item for work in both for item in work.items]
+        works = [work for work in works if work not in both]
     for work in list(works):
         context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe, WORKS: works})
         try:
             for rewrite in route.rewrites:
-                rewrite(context, work).examine()
+                if not both or not rewrite.DESCRIBES:
+                    rewrite(context, work).examine()
         except Exception as error:
             found.problems.append(crash(f"{work.file.model.path}: left as it is", error))
             works.remove(work)
@@ -165,7 +175,7 @@ def of_project(
         found.texts[path] = ("", text)
         found.bytes[path] = text.encode()
     for work in works:
-        settle(found, work, worker.contents[work.file.model.name].decode(), route)
+        settle(found, work, worker.contents[work.file.model.name].decode(), route, texts=not both)
     return any(
         b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
     )
@@ -245,8 +255,8 @@ def suspect(worker: Worker, linking: Linking) -> None:
         news = linking.affected(news)
 
 
-def settle(found: Migration, work: Work, old: str, route: Route) -> None:
-    """The new text of a file, if it has one, and what was done to it."""
+def settle(found: Migration, work: Work, old: str, route: Route, *, texts: bool) -> None:
+    """The new text of a file, if it has one, and what was done to it; `texts` if those that name the driver count."""
     path, changed = Path(work.file.model.path), work.result()
     new = old if changed is work.file.model.module else changed.code
     if new != old:
@@ -258,7 +268,7 @@ def settle(found: Migration, work: Work, old: str, route: Route) -> None:
         found.texts[path] = (old, new)
         found.bytes[path] = source.encode(new)
     found.items += work.items
-    if path.name not in dependencies.SETUPS:
+    if texts and path.name not in dependencies.SETUPS:
         found.items += leftovers(path, old, new, work.items, route.driver)
 
 

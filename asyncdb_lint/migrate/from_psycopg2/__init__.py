@@ -22,6 +22,7 @@ from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.notifies import Notifications
 from asyncdb_lint.migrate.from_psycopg2.parameters import ConnectionParameters
+from asyncdb_lint.migrate.from_psycopg2.patches import PatchTargets
 from asyncdb_lint.migrate.from_psycopg2.pools import Pools
 from asyncdb_lint.migrate.from_psycopg2.quoting import Quoting
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
@@ -54,6 +55,7 @@ REWRITES = (
     Quoting,
     WaitCallbacks,
     Pools,
+    PatchTargets,
     BulkStatements,
     CopyMethods,
     MogrifyMethods,

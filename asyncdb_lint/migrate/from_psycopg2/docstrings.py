@@ -18,6 +18,7 @@ class Docstrings(Rewrite):
     """Names psycopg 3 in docstrings."""
 
     DESCRIPTION = "Rename psycopg2 in docstrings."
+    DESCRIBES = True
 
     def examine(self) -> None:
         if any("psycopg" in name.split(".") for name in self.work.imports.absolute()):

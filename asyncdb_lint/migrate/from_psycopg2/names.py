@@ -9,7 +9,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import Target, advice, target
-from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Bound, Imported, Imports, Statement, bound_by
+from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Bound, Imported, Imports, Statement, bound_by, dotted
 from asyncdb_lint.semantics import expressions as ex
 
 ROOT = "psycopg2"
@@ -54,6 +54,7 @@ class RenameNames(Rewrite):
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
             if isinstance(text, cst.SimpleString) and self.is_annotation(text):
                 self.judge_text(text)
+        self.rename_stand_ins()
         for name, each in self.bound.items():
             if each.full != "*" and name not in self.used | self.kept and not self.is_claimed(each.alias):
                 self.judge_unused(each)
@@ -63,9 +64,13 @@ class RenameNames(Rewrite):
     def is_import(self, name: cst.Name) -> bool:
         """Whether a name is what an import binds, and not a variable of that name."""
         expr = self.file.model.exprs.get(name)
-        full = expr.name if isinstance(expr, ex.Ref) else ""
+        options = expr.options if isinstance(expr, ex.Either) else (expr,)
         own = f"{self.file.model.name}.{name.value}"
-        return full in (own, self.bound[name.value].full) or full.startswith(f"{ROOT}.") or full == ROOT
+        return any(
+            each.name in (own, self.bound[name.value].full, ROOT) or each.name.startswith(f"{ROOT}.")
+            for each in options
+            if isinstance(each, ex.Ref)
+        )
 
     # One use
 
@@ -80,6 +85,13 @@ class RenameNames(Rewrite):
             node, full = parent, f"{full}.{parent.attr.value}"
             if found := target(full):
                 best = node, found, full
+        if full == ROOT and self.is_test(name):
+            alias = bound.name if bound.alias.asname is not None else ""
+            self.wanted[bound.name][Imported("psycopg", alias=alias)] = None
+            if not alias:
+                self.tell(name, "rewritten", "`psycopg2` is `psycopg`")
+                self.change(name, lambda updated: updated.with_changes(value="psycopg"))
+            return
         if best is None or (not best[1].name and best[0] is not node):
             self.leave(name, full, bound)
             return
@@ -88,6 +100,34 @@ class RenameNames(Rewrite):
         self.tell(place, "rewritten", f"`{full}` is `{shown(found)}`")
         if new != cst.Module([]).code_for_node(place):
             self.change(place, lambda _: cst.parse_expression(new))
+
+    def is_test(self, name: cst.Name) -> bool:
+        """Whether a module's name is only asked whether the module is there: `if psycopg2 is None`."""
+        parent = self.parent(name)
+        if isinstance(parent, cst.ComparisonTarget):
+            parent = self.parent(parent)
+        if isinstance(parent, cst.Comparison):
+            sides = [parent.left, *(each.comparator for each in parent.comparisons)]
+            return any(dotted(side) == "None" for side in sides)
+        if isinstance(parent, (cst.If, cst.IfExp, cst.Assert, cst.While)):
+            return parent.test is name
+        return isinstance(parent, cst.BooleanOperation) or (
+            isinstance(parent, cst.UnaryOperation) and isinstance(parent.operator, cst.Not)
+        )
+
+    def rename_stand_ins(self) -> None:
+        """`psycopg2 = None` where the import has failed: it stands for what is imported now."""
+        for binding in self.file.model.bindings:
+            bound = self.bound.get(binding.name)
+            if bound is None or bound.full != ROOT or bound.alias.asname is not None:
+                continue
+            target = self.parent(binding.target)
+            if binding.scope is not self.imports.scope(bound) or not isinstance(target, cst.AssignTarget):
+                continue
+            if binding.name in self.kept:
+                self.change(target, with_new_name)
+            else:
+                self.change(binding.target, lambda updated: updated.with_changes(value="psycopg"))
 
     def leave(self, name: cst.Name, full: str, bound: Bound) -> None:
         """A use of something that psycopg 3 has not."""
@@ -121,16 +161,22 @@ class RenameNames(Rewrite):
     def local(self, found: Target, bound: Bound) -> str:
         """What the new name is called in the file: an alias stays, and so does a name that would clash else."""
         if target(bound.full) is not None and (
-            bound.alias.asname is not None or self.imports.is_taken(found.name)
+            bound.alias.asname is not None or self.imports.is_taken(found.name) or self.has_stand_in(bound)
         ):
             return bound.name
         return found.name
+
+    def has_stand_in(self, bound: Bound) -> bool:
+        """Whether a name is bound otherwise where its import fails."""
+        scope = self.imports.scope(bound)
+        return any(each.name == bound.name and each.scope is scope for each in self.file.model.bindings)
 
     def judge_unused(self, bound: Bound) -> None:
         """A name that is only imported: for others, or for nothing."""
         found = target(bound.full)
         if found is not None:
-            alias = bound.name if bound.alias.asname is not None else ""
+            stays = bound.alias.asname is not None or self.has_stand_in(bound)
+            alias = bound.name if stays else ""
             wanted = (
                 Imported(found.module, found.name, alias)
                 if found.name
@@ -215,6 +261,11 @@ class RenameNames(Rewrite):
             else:
                 new.update(wanted)
         self.imports.replace(line, left, new)
+
+
+def with_new_name(target: cst.AssignTarget) -> cst.FlattenSentinel[cst.AssignTarget]:
+    """`psycopg2 = psycopg = …`."""
+    return cst.FlattenSentinel([target, cst.AssignTarget(cst.Name("psycopg"))])
 
 
 def moved(statement: Statement, wanted: dict[Imported, None]) -> bool:
