@@ -10,7 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate.from_psycopg2.arguments import Parameters
 from asyncdb_lint.migrate.from_psycopg2.executions import SHOWING, STATEMENT, Execution
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters
-from asyncdb_lint.migrate.literals import read
+from asyncdb_lint.migrate.literals import HOLE, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 WORDS = re.compile(r"\b(?:in|is|extract|interval|date|time|timestamp)\b", re.IGNORECASE)
 """Without one of these no rule of them holds: most texts need not be read."""
+CLAUSE = re.compile(
+    rf"[\s(]*(?:(?:and|or|where|not)\s+)?[\w.\"{HOLE}]+(?:\([\w.\"]+\))?\s+(?:not\s+)?in\s+(?:%\(\w+\)s|:\w+)[\s)]*",
+    re.IGNORECASE,
+)
+"""`column IN %(name)s`, which lists of conditions are made of; `found in %s` may be anything."""
 RULES = {"membership", "row-membership", "typed-literal", "interval", "is", "extract"}
 """Rules that hold whoever executes the statement, with whatever values."""
 
 
 def strays(rewrite: Rewrite, found: Sequence[Execution]) -> Iterator[Execution]:
-    """Whole statements that are in no call that is known to execute them."""
+    """Whole statements and single conditions that are in no call that is known to execute them."""
     file = rewrite.file
     taken = {piece.node for each in found for literal in each.texts for piece in literal.pieces}
     styles: list[Style] = ["percent"]
@@ -40,7 +45,7 @@ def strays(rewrite: Rewrite, found: Sequence[Execution]) -> Iterator[Execution]:
             if WORDS.search(file.model.module.code_for_node(node)) is None:
                 continue
             literal = read(file, node)
-            if literal is None or STATEMENT.match(literal.text) is None:
+            if literal is None or not (STATEMENT.match(literal.text) or CLAUSE.fullmatch(literal.text)):
                 continue
             if any(piece.node in taken for piece in literal.pieces):
                 continue

@@ -93,7 +93,7 @@ def untyped(statement: Statement) -> Iterator[Finding]:
                 continue
             new = cast(value.text, to, statement.style)
             yield Finding("untyped", value.start, "unsafe", f"`{name}()` cannot tell the type of `{value.text}`",
-                          f"cast it: `{new}`", (Edit(value.start, value.end, new),), (value,),
+                          f"cast it if it is text: `{new}`", (Edit(value.start, value.end, new),), (value,),
                           "str" if need == "str" else "strings")  # fmt: skip
 
 
