@@ -35,6 +35,19 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
     ),
     (
         RowFactories,
+        "m.cursor.assert_called_once_with(cursor_factory=RealDictCursor)",
+        "m.cursor.assert_called_once_with(row_factory=dict_row)",
+    ),
+    (RowClasses, "assert kind is RealDictCursor", "assert kind is dict_row"),
+    (
+        RowFactories,
+        "import sqlalchemy\ne = sqlalchemy.create_engine('', connect_args={'cursor_factory': RealDictCursor})\n"
+        "e.raw_connection().cursor(cursor_factory=RealDictCursor)",
+        "import sqlalchemy\ne = sqlalchemy.create_engine('', connect_args={'row_factory': dict_row})\n"
+        "e.raw_connection().cursor(row_factory=dict_row)",
+    ),
+    (
+        RowFactories,
         "psycopg2.connect('', connection_factory=psycopg2.extras.RealDictConnection)",
         "psycopg2.connect('', row_factory=psycopg.rows.dict_row)",
     ),
@@ -79,6 +92,8 @@ LEFT_ALONE = [
     "import aiopg\naiopg.connect(cursor_factory=RealDictCursor)",
     "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
     "isinstance(x, RealDictCursor)",
+    "m.cursor.assert_called_with(cursor_factory=psycopg2.extras.DictCursor)",
+    "import aiopg\naiopg.connect(**{'cursor_factory': RealDictCursor})",
     "RealDictCursor = 1\nx.cursor(cursor_factory=RealDictCursor)",
     "psycopg2.connect('', connection_factory=psycopg2.extras.LoggingConnection)",
 ]

@@ -114,6 +114,26 @@ PROGRAMS = {
             connection.close()
             return found
     """,
+    "engines": """
+        from psycopg2.extras import DictCursor, NamedTupleCursor
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.engine import make_url
+
+        def work(dsn):
+            found = []
+            url = make_url(dsn).set(drivername="postgresql+psycopg2")
+            for options in ({"cursor_factory": NamedTupleCursor}, {"cursor_factory": DictCursor}):
+                engine = create_engine(url, connect_args=options)
+                with engine.connect() as connection:
+                    found.append(connection.execute(text("select 1 as one, 2 as two")).one().two)
+                raw = engine.raw_connection()
+                cursor = raw.cursor(cursor_factory=DictCursor)
+                cursor.execute("select 3 as three")
+                found.append(cursor.fetchone()["three"])
+                raw.close()
+                engine.dispose()
+            return found
+    """,
     "rows by key": """
         import psycopg2
         from psycopg2.extras import DictCursor

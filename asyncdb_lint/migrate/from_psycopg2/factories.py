@@ -9,7 +9,7 @@ import libcst as cst
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.factory_values import NOTHING, PARAMETER, UNKNOWN
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import RowRewrite, is_none
-from asyncdb_lint.migrate.from_psycopg2.takers import DRIVER, FOREIGN, KEPT, OPEN, Takers
+from asyncdb_lint.migrate.from_psycopg2.takers import DRIVER, EXPECTATIONS, KEPT, OPEN, Takers
 
 OLD, NEW = "cursor_factory", "row_factory"
 READING = {"get", "pop", "setdefault"}
@@ -65,9 +65,9 @@ class RowFactories(RowRewrite):
             self.turn(given.value)
             if self.unsafe and given.keyword is not None and NEW not in self.takers.parameters(call):
                 self.renamed(given)
-        elif taker in (DRIVER, OPEN):
+        elif taker in (DRIVER, OPEN) and not self.expects_class(call, given):
             self.judge_argument(call, given, surely=taker == DRIVER)
-        elif taker == FOREIGN and self.values(given.value) & classes.EVIDENCE:
+        elif self.values(given.value) & classes.EVIDENCE:
             self.leave(
                 given.value,
                 f"`{self.file.source(call.func, 40)}` takes a cursor class of psycopg2's",
@@ -75,6 +75,11 @@ class RowFactories(RowRewrite):
             )
         if taker == DRIVER:
             self.connection_factory(call, given)
+
+    def expects_class(self, call: cst.Call, given: cst.Arg) -> bool:
+        """Whether a test expects DictCursor: the class that stands for its rows may be another file's."""
+        is_expected = isinstance(call.func, cst.Attribute) and call.func.attr.value in EXPECTATIONS
+        return is_expected and classes.DICT_CURSOR in self.values(given.value)
 
     def judge_argument(self, call: cst.Call, given: cst.Arg, *, surely: bool) -> None:
         found = self.values(given.value)
@@ -225,11 +230,14 @@ class RowFactories(RowRewrite):
             case _:
                 return
         found = self.values(value) if value is not None else set()
-        if not (found & classes.EVIDENCE or (self.work.imports.bound and found <= {NOTHING, PARAMETER})):
-            if value is not None and self.work.imports.bound and found - {UNKNOWN}:
-                self.leave(value, *cast("tuple[str, str]", self.refusal(value, found)))
-            return
+        is_psycopg2s = bool(self.work.imports.bound) and self.work.is_only_driver
         refusal = self.refusal(value, found) if value is not None else None
+        if not (found & classes.EVIDENCE or (is_psycopg2s and found <= {NOTHING, PARAMETER})):
+            if value is not None and refusal is not None and is_psycopg2s and found - {UNKNOWN}:
+                self.leave(value, *refusal)
+            return
+        if not self.work.is_only_driver:
+            refusal = f"`{OLD}` may be given to another driver", f"for psycopg 3 it is `{NEW}`"
         if refusal is not None or (self.takers.unpacks_into_kept and not self.unsafe):
             told = refusal or (f"`{OLD}` is unpacked into a function of the project that has it", "")
             self.leave(value if value is not None else text, *told)

@@ -73,7 +73,9 @@ class RowClasses(RowRewrite):
             self.replace(node, full, row_type(self, node, full))
         elif self.is_base(node):
             self.leave(node, f"a class derives from `{full}`", classes.OWN_CURSOR)
-        elif self.is_value(node):
+        elif not self.work.is_only_driver:
+            self.leave(node, f"`{full}` may be given to another driver", "for psycopg 3 it is a row factory")
+        elif self.is_value(node) or (full != classes.DICT_CURSOR and self.is_compared(node)):
             self.turn(node)
 
     def replace(self, node: cst.BaseExpression, full: str, new: str) -> None:
@@ -131,6 +133,16 @@ class RowClasses(RowRewrite):
                 return isinstance(call, cst.Call) and self.is_handed_on(call, holder)
             case _:
                 return False
+
+    def is_compared(self, node: cst.CSTNode) -> bool:
+        """Whether a test or condition compares a class with what was given as a factory."""
+        holder = self.parent(node)
+        if isinstance(holder, cst.Arg) and isinstance(call := self.parent(holder), cst.Call):
+            return isinstance(call.func, cst.Attribute) and call.func.attr.value in (
+                "assertIs",
+                "assertEqual",
+            )
+        return isinstance(holder, (cst.Comparison, cst.ComparisonTarget))
 
     def is_handed_on(self, call: cst.Call, given: cst.Arg) -> bool:
         """Whether a function of the project has a parameter for an argument."""

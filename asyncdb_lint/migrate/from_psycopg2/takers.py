@@ -18,7 +18,11 @@ DRIVER, KEPT, OPEN, FOREIGN = "psycopg2", "kept", "open", "foreign"
 """psycopg2's own; a project function with a parameter of that name; `**` or an object that nobody knows, which take it
 for psycopg2; and functions of other packages."""
 POOLS = "psycopg2.pool."
+PASSING = ("psycopg2.", "sqlalchemy.pool.")
+"""Whose objects are psycopg2's, or hand all on to them."""
 DICTS = {"builtins.dict", "dict"}
+EXPECTATIONS = {"assert_called_with", "assert_called_once_with", "assert_any_call"}
+EXPECTED = {"unittest.mock.call", "mock.call"}
 CONNECTING = {"cursor", "connect", "get_connection", "getconn", "update", "get_conn"}
 
 
@@ -45,6 +49,8 @@ class Takers:
             if has(own, keyword):
                 return KEPT
             return OPEN if any(each.star == "**" for each in own.parameters) else FOREIGN
+        if self.is_expectation(call, name):
+            return OPEN
         if isinstance(call.func, cst.Attribute):
             method = call.func.attr.value
             if method == "cursor" and self.rewrite.is_object(call.func.value, "connection"):
@@ -66,6 +72,14 @@ class Takers:
         outer = self.rewrite.parent(holder) if isinstance(holder, cst.WithItem) else None
         return isinstance(holder, cst.Await) or (isinstance(outer, cst.With) and bool(outer.asynchronous))
 
+    def is_expectation(self, call: cst.Call, name: str) -> bool:
+        """What a test expects psycopg2 to be called with; a mock of what the project has itself is another's."""
+        if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in EXPECTATIONS:
+            return name in EXPECTED and not self.named
+        mock = call.func.value
+        called = mock.attr.value if isinstance(mock, cst.Attribute) else ""
+        return called in ("cursor", "connect") or not self.named
+
     def function(self, called: cst.BaseExpression) -> FunctionSummary | None:
         """The project's function that an expression means; of a class its `__init__`."""
         kind, project = self.file.kind(called), self.file.project
@@ -86,7 +100,7 @@ class Takers:
         """Whether an object may be psycopg2's for all that is known of it."""
         kind = self.file.kind(receiver)
         if isinstance(kind, Instance):
-            return any(name.startswith("psycopg2.") for name in self.file.project.mro(kind.name))
+            return any(name.startswith(PASSING) for name in self.file.project.mro(kind.name))
         return isinstance(kind, (Unknown, Function)) or kind == NONE
 
     def hands_through(self, receiver: cst.BaseExpression) -> bool:
