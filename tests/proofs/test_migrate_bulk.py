@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg2.errors
 import pytest
 
 from asyncdb_lint.config import Settings
@@ -306,3 +307,16 @@ def test_procedures_as_statements(database: Database, tmp_path: Path) -> None:
     after = migrated(tmp_path, before, unsafe=True)
     assert 'cursor.execute("SELECT * FROM pg_catalog.substr(%s, %s, %s)"' in after
     assert loaded(after)(database.dsn()) == loaded(before)(database.dsn())
+
+
+def test_tables_in_schemas(database: Database, tmp_path: Path) -> None:
+    """psycopg2 looks for a table with a dot in its name since 2.9; whoever wrote that meant a schema."""
+    before = program("""
+        import io
+        text = io.StringIO("1\\tx\\n")
+        cursor.copy_from(text, "pg_temp.t", columns=("a", "b"))
+    """)
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        loaded(before)(database.dsn())
+    after = migrated(tmp_path, before, unsafe=True)
+    assert loaded(after)(database.dsn()) == [[(1, "x")]]

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from asyncdb_lint.file_context import FileContext
 
 Direction = Literal["from", "to", ""]
+Contents = Literal["text", "bytes", ""]
 FROM = re.compile(r"\bFROM\s+STD(IN|OUT)\b", re.IGNORECASE)
 TO = re.compile(r"\bTO\s+STD(IN|OUT)\b", re.IGNORECASE)
 DEPTH = 4  # a statement goes through so many names
 TEXTS = m.Name() | m.SimpleString() | m.FormattedStringText()
 
-CONTENTS = {
+CONTENTS: dict[str, Contents] = {
     "io.StringIO": "text", "io.TextIOWrapper": "text", "io.BytesIO": "bytes", "sys.stdout": "text",
     "sys.stdout.buffer": "bytes",
 }  # fmt: skip
@@ -66,18 +67,18 @@ def texts(file: FileContext, node: cst.BaseExpression) -> Iterator[str]:
             yield held
 
 
-def contents(file: FileContext, node: cst.BaseExpression) -> Literal["text", "bytes", ""]:
+def contents(file: FileContext, node: cst.BaseExpression) -> Contents:
     """Whether a file takes text or bytes, where it can be seen how it is opened."""
     kind = file.kind(node)
     name = kind.name if isinstance(kind, (Instance, Function)) else ""
-    found = CONTENTS.get(name, "")
+    found: Contents = CONTENTS.get(name, "")
     if not found and isinstance(node, cst.Name):
         ways = {opened(file, each.value) for each in file.model.bindings_of(node)}
         found = ways.pop() if len(ways) == 1 else ""
-    return found  # type: ignore[return-value]
+    return found
 
 
-def opened(file: FileContext, call: cst.CSTNode | None) -> str:
+def opened(file: FileContext, call: cst.CSTNode | None) -> Contents:
     """What a call that opens a file says of its contents."""
     if not isinstance(call, cst.Call):
         return ""

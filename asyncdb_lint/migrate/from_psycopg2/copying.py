@@ -62,25 +62,24 @@ class CopyMethods(Rewrite):
 
     def judge(self, call: cst.Call, name: str) -> None:
         given = dict(arguments(call, PARAMETERS[name]))
+        copy = self.seen(call, name, given)
         table = literal(given.get("table")) if name != "copy_expert" else None
-        if table is not None and "." in table and not self.unsafe:
+        if table is not None and "." in table and (copy is None or not self.unsafe):
             self.tell(
                 call,
                 "manual",
                 f'psycopg2 copies the table that is called `"{table}"`, dot and all, since 2.9',
                 "write the statement with `cursor.copy()`, schema and table quoted by themselves",
             )
-            return
-        copy = self.seen(call, name, given)
-        if copy is not None and self.to_block(call, copy):
-            way = "written" if copy.direction == "from" else "read"
-            self.tell(call, "rewritten", f"`{name}` is a block of `copy()`, {way} piece by piece")
-        else:
+        elif copy is None or not self.to_block(call, copy):
             self.to_helper(call, name)
-        if table is not None and "." in table:
+        elif table is not None and "." in table:
             self.tell(
                 call, "changed behaviour", f"`{table}` is a table in a schema, no longer one name with a dot"
             )
+        else:
+            way = "written" if copy.direction == "from" else "read"
+            self.tell(call, "rewritten", f"`{name}` is a block of `copy()`, {way} piece by piece")
 
     # What is seen
 
