@@ -496,3 +496,20 @@ def test_parameters_of_other_modules(tmp_path: Path) -> None:
         ("config.py", 6),
         ("use.py", 2),
     ]
+
+
+def test_objects_that_only_their_use_gives_away(tmp_path: Path) -> None:
+    """They are rewritten where the user agrees, by methods that a pool's proxy of a connection hands on."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "m.py").write_text(
+        "import psycopg2\n"
+        "def f(thing):\n    thing.set_isolation_level(0)\n    with thing:\n        thing.server_version\n"
+    )
+    manual = migrate([tmp_path], Settings(), tmp_path, ROUTE).manual
+    assert [each.location.row for each in manual] == [3, 4, 5]
+    found = migrate([tmp_path], Settings(), tmp_path, ROUTE, unsafe=True)
+    assert not found.manual
+    assert found.texts[tmp_path / "m.py"][1].endswith(
+        "    thing.rollback()\n    thing.set_autocommit(True)\n"
+        "    with committing(thing):\n        thing.info.server_version\n"
+    )

@@ -101,9 +101,10 @@ class ConnectionAttributes(Rewrite):
     def may_be_one(self, node: cst.BaseExpression) -> bool:
         """Whether nobody knows what an expression is, or only which library has it: Django's connection, a mock."""
         kind = self.file.kind(node)
-        if not isinstance(kind, (Function, Instance)):
-            return self.is_unknown(node)
-        return ":" not in kind.name and kind.name not in self.file.project.knowledge.classes
+        if self.is_unknown(node):
+            return True
+        known = self.file.project.knowledge.classes
+        return isinstance(kind, (Function, Instance)) and ":" not in kind.name and kind.name not in known
 
     def report(self, attribute: cst.Attribute, message: str) -> None:
         """Leave an attribute to a person."""
