@@ -267,6 +267,38 @@ def test_literals_say_what_python_says(text: str, prefix: str, triple: bool) -> 
     assert (found.text if found is not None else "") == value
 
 
+SNIPPETS = [
+    " x in %s ", " not in %s", " is %s", "interval %s", "interval '%s days' ", " notify a, %s", "set x = %s", "'", '"',
+    "\\", "\n", "é", "\t", "{}", "%%", "select ", "a", "--", ";", "(",
+]  # fmt: skip
+
+
+def forms(text: str, cut: int) -> list[str]:
+    """Some ways to write a text."""
+    slashes = text.replace("\\", "\\\\")
+    codes = "".join(f"\\x{ord(each):02x}" if each in '"\n\t' else each for each in slashes)
+    return [
+        repr(text),
+        f'"{codes}"',
+        f"({text[:cut]!r}  # one\n {text[cut:]!r})",
+        f"({text[:cut]!r} + {text[cut:]!r})",
+        "'''" + slashes.replace("'", "\\'") + "'''",
+        "f" + repr(text).replace("{}", "{{}}"),
+        repr(text.replace("%", "%%")) + " % ()",
+        repr(text.replace("{}", "{{}}")) + ".format()",
+    ]
+
+
+@given(st.lists(st.sampled_from(SNIPPETS), min_size=1, max_size=8).map("".join), st.integers(0, 20))
+def test_edits_of_source_are_edits_of_the_text(text: str, cut: int) -> None:
+    """Whatever way a text is written: Python reads the edited source as the edited text."""
+    for code in forms(text, cut):
+        assert eval(code) == text
+        edited = rewritten(f"execute({code})")
+        assert edited is not None
+        assert eval(edited.removeprefix("execute")) == mended(text)
+
+
 # The command
 
 CURSOR = "import psycopg2\ncur = psycopg2.connect().cursor()\n"
@@ -424,6 +456,8 @@ def test_unsafe(before: str, after: str) -> None:
         "cur.execute('select %s', 'ab', 'c')\ncur.execute('select %s, %s', 'ab')",
         "cur.execute('create role a password %s; select 1', (a,))\nprint(cur.fetchall())",
         "cur.execute('select a order by %s', (1,))",
+        "cur.executemany('delete from a where x = %s; delete from b', [(1,)])",
+        "if cur.execute('drop role %s', (a,)): pass",
         "cur.execute('insert into t (a, b) values (%(x)s, %(x)s)', {'x': 'y'})",
         "class Find:\n    SQL = 'x in %s'\n    def find(self):\n        cur.execute(self.SQL, (tuple(a),))",
         "def query():\n    return 'delete from t where x in %s'",

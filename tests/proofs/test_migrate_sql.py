@@ -142,6 +142,7 @@ UNSAFE = {
         cursor.execute("create temp view v as select %s as a", (5,))
         cursor.execute("do $$ begin perform %s; end $$", (1,))
         cursor.execute("alter table u alter a set default %(n)s", {"n": 8})
+        cursor.executemany("alter table u add check (a > %s)", [(1,), (2,)])
         cursor.execute("insert into u default values returning a, b")
         ask()
         cursor.execute("select obj_description('u'::regclass), (select a from v)")

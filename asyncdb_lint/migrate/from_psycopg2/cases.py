@@ -100,7 +100,8 @@ class Judge:
         if not execution.known or (finding.safety == "manual" and not finding.client):
             return case
         if finding.client:
-            case.client = case.possible = self.may_bind_in_client(execution)
+            in_pipeline = finding.rule == "several" and execution.method == "executemany"
+            case.client = case.possible = not in_pipeline and self.may_bind_in_client(execution)
             return case
         if literal.edited(finding.edits) is None or not self.is_only_a_statement(literal):
             return case
