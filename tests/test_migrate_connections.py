@@ -42,7 +42,6 @@ LEFT_ALONE = {
     "nobody knows what it is": ("with thing:\n    thing.commit()", []),
     "another driver's": ("import sqlite3\nc = sqlite3.connect('x')\nwith c:\n    c.execute('q')", []),
     "closing only closes": ("with contextlib.closing(psycopg2.connect()) as c:\n    c.commit()", []),
-    "a pool's": ("with pool.SimpleConnectionPool(1, 2).getconn() as c:\n    c.commit()", []),
     "a class with an end of its own": (
         "class C(psycopg2.extensions.connection):\n    def __exit__(self, *a): ...\ndef f(c: C):\n    with c: ...",
         [],
@@ -62,6 +61,7 @@ LEFT_ALONE = {
     ),
 }
 HELPED = {
+    "a pool's": "with {pool.SimpleConnectionPool(1, 2).getconn()} as c:\n    c.cursor()",
     "a parameter": "def f(c: psycopg2.extensions.connection):\n    with {c}:\n        g()",
     "with its cursor": "c = psycopg2.connect()\nwith {c}, c.cursor() as cur:\n    cur.fetchall()",
     "under a name": "c = psycopg2.connect()\nwith {c} as same:\n    same.cursor()",

@@ -251,6 +251,27 @@ SAFE |= {
     """,
 }
 UNSAFE = {
+    "blocks on connections of a pool": """
+        from psycopg2.pool import SimpleConnectionPool
+
+        def work(dsn):
+            pool, found = SimpleConnectionPool(1, 2, dsn), []
+            with pool.getconn() as connection:
+                connection.cursor().execute("insert into note (body) values ('kept')")
+            found.append(connection.closed == 0)
+            try:
+                with connection:
+                    connection.cursor().execute("insert into note (body) values ('lost')")
+                    raise KeyError("x")
+            except KeyError:
+                pass
+            cursor = connection.cursor()
+            cursor.execute("select body from note")
+            found += cursor.fetchall()
+            pool.putconn(connection)
+            pool.closeall()
+            return found
+    """,
     "dicts that others may read": """
         import psycopg2
 

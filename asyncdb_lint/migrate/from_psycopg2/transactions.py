@@ -10,7 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.lifetimes import is_new, is_within, outlives
 from asyncdb_lint.migrate.helpers import Helper
-from asyncdb_lint.semantics.kinds import Class, Function, Instance
+from asyncdb_lint.semantics.kinds import Class, Instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ class ConnectionBlocks(Rewrite):
                     "commit or roll back yourself, or use `with connection.transaction():` if nothing ran before it",
                 )
             return
-        if self.is_from_pool(given) or self.has_own_exit(given):
+        if self.has_own_exit(given):
             return
         name = target if isinstance(target, cst.BaseExpression) else None
         if is_new(self, given) and not outlives(self, block, name):
@@ -101,11 +101,6 @@ class ConnectionBlocks(Rewrite):
             return updated.with_changes(**{field: own})
 
         self.change(holder, wrapped)
-
-    def is_from_pool(self, node: cst.BaseExpression) -> bool:
-        """Whether a pool lends the connection: that is another matter."""
-        kind = self.file.kind(node.func) if isinstance(node, cst.Call) else None
-        return isinstance(kind, Function) and kind.name.startswith("psycopg2.pool.")
 
     def has_own_exit(self, node: cst.BaseExpression) -> bool:
         """Whether a class of the project says itself what its `with` does."""
