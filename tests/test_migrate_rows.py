@@ -93,7 +93,7 @@ LEFT_ALONE = [
     "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
     "isinstance(x, RealDictCursor)",
     "m.cursor.assert_called_with(cursor_factory=psycopg2.extras.DictCursor)",
-    "import aiopg\naiopg.connect(**{'cursor_factory': RealDictCursor})",
+    "import aiopg\nkind = RealDictCursor\naiopg.connect(**{'cursor_factory': RealDictCursor})",
     "RealDictCursor = 1\nx.cursor(cursor_factory=RealDictCursor)",
     "psycopg2.connect('', connection_factory=psycopg2.extras.LoggingConnection)",
 ]

@@ -24,6 +24,8 @@ CONNECTIONS = {
 FACTORIES = {*ROW_CURSORS, DICT_CURSOR}
 EVIDENCE = FACTORIES - PLAIN
 """Cursor classes of which only psycopg2's connections know."""
+SHARING = {"aiopg", "momoko", "txpostgres"}
+"""Drivers that build on psycopg2."""
 OWN_CURSOR = (
     "derive the class from `psycopg.Cursor` (`ClientCursor` keeps psycopg2's binding) with "
     "`def execute(self, query, params=None, **kwargs): …; return super().execute(query, params, **kwargs)`, "

@@ -65,7 +65,9 @@ class RowFactories(RowRewrite):
             self.turn(given.value)
             if self.unsafe and given.keyword is not None and NEW not in self.takers.parameters(call):
                 self.renamed(given)
-        elif taker in (DRIVER, OPEN) and not self.expects_class(call, given):
+        elif taker == DRIVER or (
+            taker == OPEN and not self.is_shared and not self.expects_class(call, given)
+        ):
             self.judge_argument(call, given, surely=taker == DRIVER)
         elif self.values(given.value) & classes.EVIDENCE:
             self.leave(
@@ -96,7 +98,7 @@ class RowFactories(RowRewrite):
     def is_of_cursor(self, call: cst.Call, found: set[str]) -> bool:
         """Whether a method `cursor()` gets a parameter as `cursor_factory`, which no other driver's takes."""
         method = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
-        return method == "cursor" and self.work.is_only_driver and PARAMETER in found and UNKNOWN not in found
+        return method == "cursor" and not self.is_shared and PARAMETER in found and UNKNOWN not in found
 
     def note(self, node: cst.CSTNode, found: set[str]) -> None:
         """Tell of a renamed argument; of what only callers know, they are told."""
@@ -230,13 +232,13 @@ class RowFactories(RowRewrite):
             case _:
                 return
         found = self.values(value) if value is not None else set()
-        is_psycopg2s = bool(self.work.imports.bound) and self.work.is_only_driver
+        is_psycopg2s = bool(self.work.imports.bound) and not self.is_shared
         refusal = self.refusal(value, found) if value is not None else None
         if not (found & classes.EVIDENCE or (is_psycopg2s and found <= {NOTHING, PARAMETER})):
             if value is not None and refusal is not None and is_psycopg2s and found - {UNKNOWN}:
                 self.leave(value, *refusal)
             return
-        if not self.work.is_only_driver:
+        if self.is_shared:
             refusal = f"`{OLD}` may be given to another driver", f"for psycopg 3 it is `{NEW}`"
         if refusal is not None or (self.takers.unpacks_into_kept and not self.unsafe):
             told = refusal or (f"`{OLD}` is unpacked into a function of the project that has it", "")

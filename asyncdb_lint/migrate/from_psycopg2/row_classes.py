@@ -73,7 +73,7 @@ class RowClasses(RowRewrite):
             self.replace(node, full, row_type(self, node, full))
         elif self.is_base(node):
             self.leave(node, f"a class derives from `{full}`", classes.OWN_CURSOR)
-        elif not self.work.is_only_driver:
+        elif self.is_shared:
             self.leave(node, f"`{full}` may be given to another driver", "for psycopg 3 it is a row factory")
         elif self.is_value(node) or (full != classes.DICT_CURSOR and self.is_compared(node)):
             self.turn(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -24,6 +25,12 @@ class RowRewrite(Rewrite, abc.ABC):
     def values(self, node: cst.BaseExpression) -> set[str]:
         """What a factory may be: names of classes, and the words of `factory_values`."""
         return set(values(self.file.project, self.file.model.name, self.file.model.exprs.get(node)))
+
+    @functools.cached_property
+    def is_shared(self) -> bool:
+        """Whether the project uses a driver that takes psycopg2's classes too, by the same arguments."""
+        imported = (name for each in self.file.project.modules.values() for name in each.imports)
+        return any(name.partition(".")[0] in classes.SHARING for name in imported)
 
     def turn(self, node: cst.BaseExpression) -> None:
         """Put row factories in the place of the classes that an expression names."""
