@@ -15,7 +15,8 @@ from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.parameters import ConnectionParameters
-from asyncdb_lint.migrate.from_psycopg2.settings import RESET, SET_ENCODING, ConnectionSettings
+from asyncdb_lint.migrate.from_psycopg2.sessions import RESET, SET_ENCODING, SessionState
+from asyncdb_lint.migrate.from_psycopg2.settings import ConnectionSettings
 from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
 from asyncdb_lint.migrate.from_psycopg2.transactions import COMMITTING, ConnectionBlocks
 from asyncdb_lint.migrate.project import migrate
@@ -262,9 +263,9 @@ def test_settings_that_a_person_must_look_at(source: str) -> None:
 
 
 def test_encodings() -> None:
-    code, _ = run(ConnectionSettings, f"{FRESH}c.set_client_encoding('UTF8')\n")
+    code, _ = run(SessionState, f"{FRESH}c.set_client_encoding('UTF8')\n")
     assert code == FRESH.replace("connect()", "connect(client_encoding='UTF8')")
-    code, _ = run(ConnectionSettings, f"{USED}c.set_client_encoding(x())\nc.reset()\n")
+    code, _ = run(SessionState, f"{USED}c.set_client_encoding(x())\nc.reset()\n")
     assert code.endswith("c.cursor().execute('q')\nset_client_encoding(c, x())\nreset_connection(c)\n")
     assert SET_ENCODING.text.strip() in code
     assert RESET.text.strip() in code

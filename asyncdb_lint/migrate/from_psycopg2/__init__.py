@@ -26,6 +26,7 @@ from asyncdb_lint.migrate.from_psycopg2.patches import PatchTargets
 from asyncdb_lint.migrate.from_psycopg2.pools import Pools
 from asyncdb_lint.migrate.from_psycopg2.quoting import Quoting
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
+from asyncdb_lint.migrate.from_psycopg2.sessions import SessionState
 from asyncdb_lint.migrate.from_psycopg2.settings import ConnectionSettings
 from asyncdb_lint.migrate.from_psycopg2.statements import Statements
 from asyncdb_lint.migrate.from_psycopg2.states import ConnectionStates
@@ -43,6 +44,7 @@ REWRITES = (
     RowClasses,
     CursorAttributes,
     ConnectionSettings,
+    SessionState,
     ConnectionStates,
     Notifications,
     ConnectionAttributes,

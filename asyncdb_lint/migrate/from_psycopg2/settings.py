@@ -1,4 +1,4 @@
-"""How transactions of a connection are: isolation, read-only, autocommit; and what else is set on a connection."""
+"""How transactions of a connection are: isolation, read-only, deferrable, autocommit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate import evidence
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.levels import AUTOCOMMIT, Level, Levels
-from asyncdb_lint.migrate.from_psycopg2.lifetimes import CONNECT, idle_since
-from asyncdb_lint.migrate.helpers import Helper
+from asyncdb_lint.migrate.from_psycopg2.lifetimes import idle_since
 from asyncdb_lint.migrate.imports import dotted
 
 if TYPE_CHECKING:
@@ -33,37 +32,12 @@ MODES = {
 IGNORED = "in autocommit mode psycopg 3 takes no notice of `{}`"
 NUMBERED = "the level is an `IsolationLevel` in psycopg 3, whose numbers mean other levels"
 BY_STATEMENT = "execute `SET SESSION CHARACTERISTICS AS TRANSACTION …` when autocommit is on"
-RESET = Helper(
-    "reset_connection",
-    ("from typing import Any",),
-    '''
-def reset_connection(connection: Any) -> None:
-    """Roll back, and make the session as new again."""
-    connection.rollback()
-    connection.isolation_level = connection.read_only = connection.deferrable = None
-    connection.autocommit = True
-    connection.execute("RESET ALL")
-    connection.execute("SET SESSION AUTHORIZATION DEFAULT")
-    connection.autocommit = False
-''',
-)
-SET_ENCODING = Helper(
-    "set_client_encoding",
-    ("from typing import Any",),
-    '''
-def set_client_encoding(connection: Any, encoding: str) -> None:
-    """Roll back, and set the encoding of the session, whatever becomes of the next transaction."""
-    connection.rollback()
-    connection.execute("SELECT set_config('client_encoding', %s, false)", [encoding])
-    connection.commit()
-''',
-)
 
 
 class ConnectionSettings(Rewrite):
-    """`set_session()`, `set_isolation_level()`, `isolation_level = …`, `set_client_encoding()`, `reset()`."""
+    """`set_session()`, `set_isolation_level()`, `isolation_level = …` and their like."""
 
-    DESCRIPTION = "Rewrite how psycopg2's connections are told about transactions and encoding."
+    DESCRIPTION = "Rewrite how psycopg2's connections are told about transactions."
 
     def examine(self) -> None:
         self.levels = Levels(self)
@@ -76,10 +50,6 @@ class ConnectionSettings(Rewrite):
                     self.set_session(call, method.value)
                 case "set_isolation_level":
                     self.set_level(call, method.value)
-                case "set_client_encoding":
-                    self.set_encoding(call, method.value)
-                case "reset" if not call.args:
-                    self.call_helper(call, RESET, [])
         for node in self.file.model.nodes.get(cst.Assign, ()):
             if isinstance(node, cst.Assign):
                 self.assigned(node)
@@ -118,17 +88,6 @@ class ConnectionSettings(Rewrite):
             self.change(line, lines)
         else:
             self.change(statement, lambda updated: cst.FlattenSentinel(small(updated)))
-
-    def call_helper(self, call: cst.Call, helper: Helper, arguments: list[cst.Arg]) -> None:
-        name = self.helper(helper, at=call)
-        self.tell(call, "rewritten", f"`{name}()` does what psycopg2's method did")
-        self.change(
-            call,
-            lambda updated: cst.Call(
-                cst.Name(name),
-                [cst.Arg(updated.func.value), *(each.with_changes(keyword=None) for each in arguments)],
-            ),
-        )
 
     # Isolation
 
@@ -276,43 +235,3 @@ class ConnectionSettings(Rewrite):
             return cst.Expr(call.with_changes(func=cst.Attribute(owner, cst.Name("execute"))))
 
         self.change(node, execute)
-
-    # Encoding
-
-    def set_encoding(self, call: cst.Call, owner: cst.BaseExpression) -> None:
-        """Right after `connect()`, it is an argument of it."""
-        made, statement = idle_since(self, owner, call), self.parent(call)
-        if len(call.args) != 1 or call.args[0].star:
-            self.tell(
-                call,
-                "manual",
-                "a connection has no `set_client_encoding`",
-                "give `client_encoding` to connect()",
-            )
-            return
-        given = call.args[0]
-        if (
-            isinstance(made, cst.Call)
-            and self.full_name(made.func) == CONNECT
-            and isinstance(given.value, cst.SimpleString)
-            and isinstance(statement, cst.Expr)
-        ):
-            self.tell(call, "rewritten", "the encoding is an argument of `connect()`")
-            argument = cst.Arg(given.value, keyword=cst.Name("client_encoding"), equal=tight())
-            self.change(made, lambda updated: updated.with_changes(args=[*closed(updated.args), argument]))
-            self.change(statement, lambda _: cst.RemoveFromParent())
-        else:
-            self.call_helper(call, SET_ENCODING, [given])
-
-
-def tight() -> cst.AssignEqual:
-    """The `=` of a keyword."""
-    return cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-
-
-def closed(args: tuple[cst.Arg, ...] | list[cst.Arg]) -> list[cst.Arg]:
-    """Arguments that another may follow."""
-    return [
-        arg if isinstance(arg.comma, cst.Comma) else arg.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-        for arg in args
-    ]
