@@ -223,6 +223,22 @@ def test_copies(setup: str, before: str, after: str, loop: str) -> None:
     assert rewritten(CopyMethods, f"{HEAD}{setup}{before}\n")[0] == f"{HEAD}{setup}{after}\n{loop}\n"
 
 
+def test_descriptions_after_copies_are_reported() -> None:
+    source = f"""{HEAD}def f(q, file):
+    print(cur.description)
+    cur.copy_expert(q, file)
+    print(cur.description)
+    cur.execute(q)
+    print(cur.description)
+"""
+    context = CodemodContext()
+    CopyMethods(context).transform_module(cst.parse_module(source))
+    manual = [each.location.row for each in context.scratch[ITEMS] if each.outcome == "manual"]
+    assert manual == [7]
+    read = source.replace("copy_expert(q,", "copy_expert('COPY t FROM STDIN',")
+    assert [outcome for outcome, _ in rewritten(CopyMethods, read)[1]] == ["rewritten"]
+
+
 def test_copies_in_one_line_and_with_names_that_mean_something() -> None:
     source = HEAD + "import copy\ndef g(data):\n    if data: cur.copy_expert('COPY t FROM STDIN', f)\n"
     assert rewritten(CopyMethods, source)[0] == HEAD + textwrap.dedent("""\

@@ -320,3 +320,19 @@ def test_tables_in_schemas(database: Database, tmp_path: Path) -> None:
         loaded(before)(database.dsn())
     after = migrated(tmp_path, before, unsafe=True)
     assert loaded(after)(database.dsn()) == [[(1, "x")]]
+
+
+def test_descriptions_after_copies(database: Database, tmp_path: Path) -> None:
+    """A COPY to a file has no description in psycopg2; in psycopg 3 it has one, and no rows."""
+    before = program("""
+        import io
+        cursor.copy_expert("COPY t TO STDOUT", io.StringIO())
+        found.append(cursor.description is None)
+    """)
+    file = tmp_path / "program.py"
+    file.write_text(before)
+    found = migrate([file], Settings(), tmp_path, ROUTE)
+    assert [each.location.row for each in found.manual] == [14]
+    found.write()
+    assert loaded(before)(database.dsn())[0] is True
+    assert loaded(file.read_text())(database.dsn())[0] is False

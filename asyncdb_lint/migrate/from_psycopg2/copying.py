@@ -25,6 +25,7 @@ PARAMETERS = {
     "copy_to": ("file", "table", "sep", "null", "columns"),
 }
 DEFAULTS = {"sep": "\t", "null": "\\N"}
+EXECUTING = {"execute", "executemany", "callproc"}
 CURSOR = re.compile(r"(?:^|[._])(?:[a-z]*cursor|curs?|cr)(?![a-z])")
 ADVICE = "use `with cursor.copy(sql) as copy:` and `copy.write(data)`, or iterate over it"
 
@@ -47,6 +48,7 @@ class CopyMethods(Rewrite):
     DESCRIPTION = "Rewrite copy_expert(), copy_from() and copy_to() to cursor.copy()."
 
     def examine(self) -> None:
+        self.told: set[cst.Attribute] = set()
         for method in self.attributes():
             name = method.attr.value
             if name not in HELPERS or ":" in self.full_name(method):  # a method of the project's own
@@ -80,6 +82,32 @@ class CopyMethods(Rewrite):
         else:
             way = "written" if copy.direction == "from" else "read"
             self.tell(call, "rewritten", f"`{name}` is a block of `copy()`, {way} piece by piece")
+
+        if name != "copy_from" and (copy is None or copy.direction == "to"):
+            self.follow(call)
+
+    def follow(self, call: cst.Call) -> None:
+        """After a COPY to a file a cursor has the description of rows that cannot be fetched, and had none before."""
+        cursor = cst.ensure_type(call.func, cst.Attribute).value
+        start, scope = self.file.span(call)[1], self.file.model.scope_of(call).function
+        later = [
+            (self.file.span(each)[1], each)
+            for each in self.attributes()
+            if each.attr.value in EXECUTING | {"description"} and each.value.deep_equals(cursor)
+            if self.file.model.scope_of(each).function is scope
+        ]
+        for place, read in sorted(later, key=lambda each: each[0]):
+            if place <= start or read in self.told:
+                continue
+            if read.attr.value != "description":
+                break
+            self.told.add(read)
+            self.tell(
+                read,
+                "manual",
+                "after a COPY to a file the cursor has a `description`, and no rows to fetch",
+                "remember what was executed, and ask that",
+            )
 
     # What is seen
 
