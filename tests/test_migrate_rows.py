@@ -92,6 +92,7 @@ LEFT_ALONE = [
     "import aiopg\naiopg.connect(cursor_factory=RealDictCursor)",
     "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
     "isinstance(x, RealDictCursor)",
+    "x.cursor(cursor_factory=[RealDictCursor][0])",
     "m.cursor.assert_called_with(cursor_factory=psycopg2.extras.DictCursor)",
     "import aiopg\nkind = RealDictCursor\naiopg.connect(**{'cursor_factory': RealDictCursor})",
     "RealDictCursor = 1\nx.cursor(cursor_factory=RealDictCursor)",
@@ -185,6 +186,10 @@ def test_left_alone(command: type[Rewrite], text: str) -> None:
             "`A` is a cursor class, not a row factory",
         ),
         ("psycopg2.connect('').cursor(cursor_factory=thing())", "nobody knows what `thing()` is"),
+        (
+            "f = lambda c, cursor_factory=None: c.cursor(cursor_factory=cursor_factory)",
+            "nobody knows what `cursor_factory` is",
+        ),
         ("thing(cursor_factory=RealDictCursor)", "`thing` takes a cursor class of psycopg2's"),
         (
             "psycopg2.connect('', connection_factory=psycopg2.extras.LoggingConnection)",
@@ -375,3 +380,19 @@ def test_types_in_quotes(tmp_path: Path) -> None:
     assert texts["a.py"].endswith("def f(c: 'Cursor[dict[str, Any]]') -> 'list[dict[str, Any]]': ...\n")
     assert "from psycopg import Cursor\n" in texts["a.py"]
     assert not found.manual
+
+
+def test_names_with_a_fallback_stay(tmp_path: Path) -> None:
+    text = """
+        try:
+            from psycopg2.extras import RealDictCursor
+        except ImportError:
+            RealDictCursor = None
+
+
+        def f(c):
+            return c.cursor(cursor_factory=RealDictCursor)
+    """
+    texts, _ = migrated(tmp_path, {"a.py": text})
+    assert "    from psycopg.rows import dict_row as RealDictCursor\nexcept ImportError:\n" in texts["a.py"]
+    assert "c.cursor(row_factory=RealDictCursor)" in texts["a.py"]

@@ -8,7 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.factory_values import NOTHING, PARAMETER, UNKNOWN
-from asyncdb_lint.migrate.from_psycopg2.row_rewrite import RowRewrite, is_none
+from asyncdb_lint.migrate.from_psycopg2.row_rewrite import RowRewrite, alternatives_in, is_none
 from asyncdb_lint.migrate.from_psycopg2.takers import DRIVER, EXPECTATIONS, KEPT, OPEN, Takers
 
 OLD, NEW = "cursor_factory", "row_factory"
@@ -44,7 +44,8 @@ class RowFactories(RowRewrite):
             if "Logging" in name and name.startswith("psycopg2."):
                 return f"`{text}` is a cursor class that psycopg 3 has not", classes.LOGGING
             return f"`{text}` is a cursor class, not a row factory", classes.OWN_CURSOR
-        if UNKNOWN in found:
+        plain = (cst.Name, cst.Attribute, cst.Call)
+        if UNKNOWN in found or not all(isinstance(each, plain) for each in alternatives_in(node)):
             advice = "if it is one of psycopg2's classes of rows: `row_factory=`, and `dict_row` in its place"
             return f"nobody knows what `{text}` is", advice
         return None
@@ -85,7 +86,7 @@ class RowFactories(RowRewrite):
 
     def judge_argument(self, call: cst.Call, given: cst.Arg, *, surely: bool) -> None:
         found = self.values(given.value)
-        if not surely and not found & classes.EVIDENCE and not self.is_of_cursor(call, found):
+        if not surely and not found & classes.EVIDENCE and not self.is_of_cursor(call):
             return
         refusal = self.refusal(given.value, found)
         if refusal is not None:
@@ -95,10 +96,10 @@ class RowFactories(RowRewrite):
         self.renamed(given)
         self.note(given, found)
 
-    def is_of_cursor(self, call: cst.Call, found: set[str]) -> bool:
-        """Whether a method `cursor()` gets a parameter as `cursor_factory`, which no other driver's takes."""
+    def is_of_cursor(self, call: cst.Call) -> bool:
+        """Whether a method `cursor()` gets a `cursor_factory`, which no other driver's takes."""
         method = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
-        return method == "cursor" and not self.is_shared and PARAMETER in found and UNKNOWN not in found
+        return method == "cursor" and not self.is_shared
 
     def note(self, node: cst.CSTNode, found: set[str]) -> None:
         """Tell of a renamed argument; of what only callers know, they are told."""
@@ -158,7 +159,7 @@ class RowFactories(RowRewrite):
     def rename_parameter(self, parameter: cst.Param) -> None:
         """A parameter of the project's own is called otherwise in all functions that have it, and in their calls."""
         scope = self.file.model.opened.get(cast("cst.CSTNode", self.parent(parameter)))
-        if scope is None or NEW in scope.bindings:
+        if scope is None or scope.what != "function" or NEW in scope.bindings:
             return
         self.tell(parameter, "changed behaviour", f"the parameter `{OLD}` is `{NEW}`")
         names: list[cst.CSTNode] = [parameter.name]

@@ -18,6 +18,8 @@ from asyncdb_lint.semantics import expressions as ex
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from asyncdb_lint.migrate.imports import Bound
+
 
 class RowRewrite(Rewrite, abc.ABC):
     """A rewrite that puts row factories in the place of cursor classes."""
@@ -61,10 +63,20 @@ class RowRewrite(Rewrite, abc.ABC):
         new = classes.ROW_CURSORS[full]
         imports = self.work.imports
         imported = [each for each in imports.bound if isinstance(node, cst.Name) and each.name == node.value]
+        if len(imported) == 1 and self.has_fallback(imported[0]):
+            imports.beside.setdefault(imported[0].line, {})[
+                Imported("psycopg.rows", new, imported[0].name)
+            ] = None
+            return imported[0].name
         if len(imported) == 1 and not imports.is_taken(new):  # as the class was imported, by its own name
             imports.beside.setdefault(imported[0].line, {})[Imported("psycopg.rows", new)] = None
             return new
         return self.name(node, "psycopg.rows", new)
+
+    def has_fallback(self, bound: Bound) -> bool:
+        """Whether a name is bound otherwise where the import fails: it stays then."""
+        options = self.file.model.summary.names.get(bound.name, ())
+        return any(each != ex.Ref(bound.full) for each in options)
 
     def is_read_by_key(self, node: cst.CSTNode) -> bool:
         """Whether the rows are plainly dicts, of the cursor that is made with a class."""
