@@ -520,3 +520,58 @@ def test_texts_of_other_modules(tmp_path: Path) -> None:
     found = migrate([tmp_path], Settings(), tmp_path, route)
     assert not found.texts
     assert ("queries.py", 3) in [(Path(each.filename).name, each.location.row) for each in found.manual]
+
+
+HELPERS = """
+import psycopg2
+
+
+class Database:
+    def __init__(self):
+        self.connection = psycopg2.connect()
+
+    def fetch(self, query, params=None):
+        if params is not None:
+            log.info(query, params)
+        with self.connection.cursor() as cursor:
+            cursor.execute(query, params)
+            return cursor.fetchall()
+
+    def one(self, query, params=()):
+        return self.fetch(query, params or ())[0]
+
+    def cached(self, query, params):
+        self.cache[params] = self.fetch(query, params)
+
+
+def run(sql, *, values):
+    psycopg2.connect().cursor().execute(sql, values)
+"""
+CALLERS = """
+from helpers import Database, run
+
+
+def work(a, other):
+    Database().fetch("x in %s", (tuple(a),))
+    Database().one("x in %s", params=(tuple(a),))
+    run("x is %s", values=[a])
+    Database().cached("select 1 where x in %s", (tuple(a),))
+    other.fetch("select 1 where x in %s", (tuple(a),))
+"""
+
+
+def test_helpers_hand_statements_on(tmp_path: Path) -> None:
+    """Callers of a function that executes what it is given write statements; a key of a cache stays a tuple."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    (tmp_path / "use.py").write_text(CALLERS)
+    found = migrate([tmp_path], Settings(), tmp_path, dataclasses.replace(ROUTE, rewrites=(Statements,)))
+    ((_, new),) = found.texts.values()
+    assert new.splitlines()[5:] == [
+        '    Database().fetch("x = any(%s)", (list(a),))',
+        '    Database().one("x = any(%s)", params=(list(a),))',
+        '    run("x is not distinct from %s", values=[a])',
+        '    Database().cached("select 1 where x in %s", (tuple(a),))',
+        '    other.fetch("select 1 where x in %s", (tuple(a),))',
+    ]
+    assert [each.location.row for each in found.manual if each.filename.endswith("use.py")] == [9, 10]

@@ -7,7 +7,7 @@ traversal, so that every rewrite sees the kinds and the places of what the user 
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 ITEMS = "asyncdb-lint items"
 UNSAFE = "asyncdb-lint unsafe"
 WORKS = "asyncdb-lint works"
-"""Keys of `CodemodContext.scratch`: what was done, whether behaviour may change, and all files in the works."""
+SHARED = "asyncdb-lint shared"
+"""Keys of `CodemodContext.scratch`: what was done, whether behaviour may change, all files in the works, and what
+rewrites have found out about them together."""
 
 TWINS = {"Connection", "Cursor", "ClientCursor", "RawCursor", "ServerCursor"}
 """Classes of psycopg 3 that have an asynchronous twin, called `Async…`."""
@@ -134,6 +136,11 @@ class Rewrite(CodemodCommand, abc.ABC):
     def works(self) -> Sequence[Work]:
         """All files in the works, this one among them."""
         return cast("list[Work]", self.context.scratch.get(WORKS)) or [self.work]
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What is found out once for all files in the works."""
+        return cast("dict[str, Any]", self.context.scratch.setdefault(SHARED, {}))
 
     # What is there
 

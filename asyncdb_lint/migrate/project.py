@@ -19,7 +19,7 @@ from asyncdb_lint.errors import UsageProblem
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
 from asyncdb_lint.migrate import dependencies, evidence
-from asyncdb_lint.migrate.command import UNSAFE, WORKS, Item, Rewrite, Work
+from asyncdb_lint.migrate.command import SHARED, UNSAFE, WORKS, Item, Rewrite, Work
 from asyncdb_lint.migrate.helpers import MODULE, place
 from asyncdb_lint.migrate.leftovers import leftovers
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_lines, sqlalchemy_version
@@ -161,8 +161,10 @@ def of_project(
         found.both.add(root)
         found.items += [item for work in both for item in work.items]
         works = [work for work in works if work not in both]
+    shared: dict[str, object] = {}
     for work in list(works):
-        context = CodemodContext(filename=work.file.model.path, scratch={UNSAFE: unsafe, WORKS: works})
+        scratch = {UNSAFE: unsafe, WORKS: works, SHARED: shared}
+        context = CodemodContext(filename=work.file.model.path, scratch=scratch)
         try:
             for rewrite in route.rewrites:
                 if not both or not rewrite.DESCRIBES:

@@ -103,6 +103,14 @@ SAME = {
         cursor.execute("select %s", str(7))
         ask()
     """,
+    "helpers": """
+        def fetch(cursor: psycopg2.extensions.cursor, query, values=()):
+            cursor.execute(query, values or None)
+            return cursor.fetchall()
+
+        found.append(fetch(cursor, "select a from t where a in %s order by a", (tuple(range(3)),)))
+        found.append(fetch(cursor, values=["1 day"], query="select interval %s"))
+    """,
     "texts by name": """
         query = "select a from t "
         query += "where a in %s order by a"

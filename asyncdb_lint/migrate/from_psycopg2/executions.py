@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from asyncdb_lint.migrate.evidence import is_decisive
 from asyncdb_lint.migrate.from_psycopg2.arguments import Parameters
+from asyncdb_lint.migrate.from_psycopg2.forwarding import forwarders, handed_on
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters
 from asyncdb_lint.migrate.literals import alternatives, fragments
 from asyncdb_lint.semantics.sql_text import TEXT
@@ -75,7 +75,7 @@ class Execution:
 
 def executions(rewrite: Rewrite) -> Iterator[Execution]:
     """All of a file, in the order of the text."""
-    concerns = is_concerned(rewrite)
+    concerns, known_ones = is_concerned(rewrite), forwarders(rewrite)
     for call in rewrite.calls():
         func = call.func
         if not call.args or call.args[0].star:
@@ -90,7 +90,9 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
             connection = rewrite.file.argument(call, "con", 1)
             if connection is not None and rewrite.is_object(connection.value, "connection"):
                 yield of_cursor(rewrite, call, None, known=True)
-        elif concerns and len(call.args) > 1 and rewrite.is_unknown(call):
+        elif (handed := handed_on(rewrite, call, known_ones)) is not None:
+            yield of_helper(rewrite, call, *handed)
+        elif concerns and len(call.args) > 1 and (rewrite.is_unknown(func) or ":" in rewrite.full_name(func)):
             passed = of_cursor(rewrite, call, func, known=False)
             if passed.method not in SHOWING and any(is_statement(each.text) for each in passed.texts):
                 yield passed
@@ -98,8 +100,7 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
 
 def is_concerned(rewrite: Rewrite) -> bool:
     """Whether the file names the driver, or its project uses no other that writes parameters in the same way."""
-    imports = (name for each in rewrite.file.project.modules.values() for name in each.imports)
-    return rewrite.DRIVER in rewrite.file.model.module.code or is_decisive(imports)
+    return rewrite.DRIVER in rewrite.file.model.module.code or rewrite.work.is_only_driver
 
 
 def is_statement(text: str) -> bool:
@@ -133,6 +134,15 @@ def of_cursor(
     return Execution(
         call, query.value, texts or parts, style, given_ones, receiver, known, partial=bool(parts)
     )
+
+
+def of_helper(
+    rewrite: Rewrite, call: cst.Call, query: cst.BaseExpression, values: cst.BaseExpression, many: bool
+) -> Execution:
+    """A call of a function of the project's that executes what it is given."""
+    texts = tuple(alternatives(rewrite.file, query))
+    given = Parameters(rewrite.file, values, many=many)
+    return Execution(call, query, texts, "percent", given, None, known=True)
 
 
 def of_text(rewrite: Rewrite, call: cst.Call) -> Execution:
