@@ -319,7 +319,7 @@ BLOCKERS = {
     ),
     "nobody asynchronous": (
         "def load(conn: connection):\n    conn.commit()\n\ndef main(dsn):\n    load(psycopg2.connect(dsn))",
-        "nothing calls `main` that could await it",
+        "nothing asynchronous leads here: `load`, `main` stay synchronous",
     ),
     "library": (
         "import pandas\n\ndef load(conn):\n    return pandas.read_sql('x', conn)\n\n"

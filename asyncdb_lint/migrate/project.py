@@ -56,6 +56,8 @@ class Route:
     """Whether objects that nobody declares may be known by their use (`evidence.py`)."""
     asynchronous: bool = False
     """Whether what can be awaited becomes asynchronous (`to_async/`)."""
+    otherwise: Route | None = None
+    """What is done instead where a file has to be left as it is: what hangs together is asynchronous, or none of it."""
 
 
 @dataclasses.dataclass
@@ -70,11 +72,23 @@ class Migration:
     problems: list[str] = dataclasses.field(default_factory=list)
     both: set[Path] = dataclasses.field(default_factory=set)
     """Projects with files that go with either driver: what they require stays."""
+    left: set[Path] = dataclasses.field(default_factory=set)
+    """Files that are left as they are, for a problem."""
 
     @property
     def manual(self) -> list[Item]:
         """What a person must do."""
         return [each for each in self.items if each.outcome == "manual"]
+
+    def join(self, other: Migration) -> None:
+        """Take in what another one comes to."""
+        for own, more in ((self.texts, other.texts), (self.bytes, other.bytes)):
+            own.update(more)  # type: ignore[arg-type]
+        self.created |= other.created
+        self.both |= other.both
+        self.left |= other.left
+        self.items += other.items
+        self.problems += other.problems
 
     def add(self, edited: dependencies.Edited) -> None:
         """One file that is not code."""
@@ -125,7 +139,12 @@ def migrate(
     for path in paths:  # it may have lists and no code
         projects.setdefault(project_root(path), [])
     for root, members in projects.items():
-        pool = of_project(found, root, members, settings, route, unsafe=unsafe) if members else False
+        own = Migration()
+        pool = of_project(own, root, members, settings, route, unsafe=unsafe) if members else False
+        if own.left and route.otherwise is not None:
+            own = Migration()
+            pool = of_project(own, root, members, settings, route.otherwise, unsafe=unsafe)
+        found.join(own)
         if root in found.both:
             continue
         changed = {path: new for path, (_, new) in found.texts.items()}
@@ -171,6 +190,7 @@ def of_project(
                     rewrite(context, work).examine()
         except Exception as error:
             found.problems.append(crash(f"{work.file.model.path}: left as it is", error))
+            found.left.add(Path(work.file.model.path))
             works.remove(work)
     for path, text in place(works):
         found.created.add(path)
@@ -266,6 +286,7 @@ def settle(found: Migration, work: Work, old: str, route: Route, *, texts: bool)
         problem = "cannot be written as it is" if not source.round_trips else unsound(new)
         if problem:
             found.problems.append(f"{path}: {problem}")
+            found.left.add(path)
             return
         found.texts[path] = (old, new)
         found.bytes[path] = source.encode(new)

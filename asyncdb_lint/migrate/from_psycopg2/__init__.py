@@ -85,5 +85,7 @@ ROUTE = Route(
     ),
     by_evidence=True,
 )
-ASYNC_ROUTE = dataclasses.replace(ROUTE, rewrites=(*REWRITES[:-1], ToAsync, REWRITES[-1]), asynchronous=True)
+ASYNC_ROUTE = dataclasses.replace(
+    ROUTE, rewrites=(*REWRITES[:-1], ToAsync, REWRITES[-1]), asynchronous=True, otherwise=ROUTE
+)
 """The same, to asynchronous connections where everybody who reaches them can wait for them."""

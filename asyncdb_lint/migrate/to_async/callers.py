@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from asyncdb_lint.screen import Screen
     from asyncdb_lint.worker import Worker
 
+ASYNCHRONOUS = (b"async def", b"fastapi", b"starlette", b"litestar", b"quart", b"sanic", b"strawberry")
+"""What a project says in which anything may become asynchronous."""
 ROUNDS = 12  # a round for each step of the longest chain of calls across files
 
 
 def follow(worker: Worker, linking: Linking, screen: Screen) -> None:
     """Parse who imports such a function or its class, or calls a method of its name, until nobody new turns up."""
+    if not any(screen.mentions(name, ASYNCHRONOUS) for name in linking.modules):
+        return
     for _ in range(ROUNDS):
         worker.files.clear()  # they remember what was told before all was known
         files = [worker.file(name) for name in sorted(worker.models)]

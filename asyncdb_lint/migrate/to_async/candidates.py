@@ -130,7 +130,7 @@ def from_outside(function: FunctionFacts) -> Iterator[Obstacle]:
         return
     name = summary.qualname.rpartition(".")[2]
     for base in origins(file.project, f"{file.model.name}:{summary.owner}"):
-        if base in PLAIN_BASES or (name.startswith("_") and not name.startswith("__")):
+        if base in PLAIN_BASES or name in SETUP or (name.startswith("_") and not name.startswith("__")):
             continue
         known = file.project.knowledge.classes.get(base)
         if known is not None and not known.partial and name not in known.members:

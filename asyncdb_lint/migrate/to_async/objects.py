@@ -72,7 +72,7 @@ class Objects:
         elif not forms.has_equal(kind):
             function.obstruct(
                 node,
-                f"`{self.file.source(node, 40)}` is an object of a class that has no asynchronous equal",
+                f"`{getattr(kind, 'name', '').rpartition(':')[2]}` has no asynchronous equal",
                 "use psycopg2's own classes",
             )
         if (slot := self.slot(node)) is not None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from asyncdb_lint.file_context import FileContext
 
-SHOWN = 3  # functions that a report names of a component
+SHOWN = 3  # functions that a report names
+UNREACHED = "nothing asynchronous leads here"
+LEAD = "make the functions `async def` that are to wait for it"
 
 
 @dataclasses.dataclass(eq=False)
@@ -36,14 +38,14 @@ class Component:
     members: list[FunctionFacts]
     converted: set[str] = dataclasses.field(default_factory=set)
     obstacles: list[Obstacle] = dataclasses.field(default_factory=list)
+    is_reached: bool = True
+    """Whether anything asynchronous leads to it."""
 
     @property
-    def shown(self) -> str:
-        """What a report says of it: whose functions stay as they are."""
-        waiting = [each for each in self.members if each.waits or each.name in self.converted] or self.members
-        names = list(dict.fromkeys(each.shown for each in waiting))
-        others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return f"{', '.join(names[:SHOWN])}{others} {'stays' if len(names) == 1 else 'stay'} synchronous"
+    def waiting(self) -> list[str]:
+        """The functions that would have to wait, as a report names them."""
+        found = [each for each in self.members if each.waits or each.name in self.converted] or self.members
+        return list(dict.fromkeys(each.shown for each in found))
 
 
 @dataclasses.dataclass(eq=False)
@@ -167,9 +169,13 @@ class Planning:
 
     def settle(self, component: Component) -> None:
         """Find out which members have to be `async def`, and what stands in the way of any of it."""
-        names = {each.name for each in component.members}
         component.converted = self.needing(component)
-        found = component.obstacles
+        component.is_reached = self.has_root(component)
+        if not component.is_reached:
+            first = next((each for each in component.members if each.waits), component.members[0])
+            component.obstacles = [Obstacle(first.file.model.name, first.scope.node, UNREACHED, LEAD)]
+            return
+        found: list[Obstacle] = []
         for each in component.members:
             found += each.obstacles
             if each.file.model.name not in self.given and (each.waits or each.name in component.converted):
@@ -182,13 +188,7 @@ class Planning:
             for reference in self.references.get(name, ()):
                 found += self.judge(reference, name, component)
         found += self.unresolved(component)
-        if not found and not self.has_root(component, names):
-            first = min(component.members, key=lambda each: (each.file.model.name, each.name))
-            found.append(Obstacle(
-                first.file.model.name, first.scope.node, "nothing asynchronous leads here",
-                "make the functions `async def` that are to wait for it",
-            ))  # fmt: skip
-        component.obstacles = list(dict.fromkeys(found))
+        component.obstacles = list({each.reason: each for each in reversed(found)}.values())[::-1]
 
     def needing(self, component: Component) -> set[str]:
         """The plain functions that would have to wait: for an object, or for one another."""
@@ -246,7 +246,7 @@ class Planning:
         """Calls on objects that nobody knows, which may be calls of a method that would have to be awaited."""
         methods: dict[str, list[str]] = collections.defaultdict(list)
         for name in component.converted:
-            if "." in (qualname := name.partition(":")[2]) and "<locals>" not in qualname:
+            if "." in (qualname := name.partition(":")[2]) and not qualname.endswith(("__", ">")):
                 methods[qualname.rpartition(".")[2]].append(name)
         for module, facts in self.files.items():
             for each in facts.unknown if not names_test(module) else ():
@@ -258,11 +258,11 @@ class Planning:
                             f"annotate `{facts.file.source(each.node.value, 40)}`",
                         )  # fmt: skip
 
-    def has_root(self, component: Component, names: set[str]) -> bool:
+    def has_root(self, component: Component) -> bool:
         """Whether something asynchronous leads to a component."""
         if any(each.is_async for each in component.members):
             return True
-        for name in names:
+        for name in sorted(each.name for each in component.members):
             if self.unsafe and candidates.is_endpoint(self.functions[name]):
                 return True
             for each in self.references.get(name, ()):
@@ -275,3 +275,9 @@ def not_given(module: str, node: cst.CSTNode, function: FunctionFacts) -> Obstac
     """That a file is left out which would have to be changed."""
     reason = f"{function.shown} is defined or called in a file that is not to be changed"
     return Obstacle(module, node, reason, "name that file too")
+
+
+def staying(names: list[str]) -> str:
+    """What a report says of functions that stay as they are."""
+    others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{others} {'stays' if len(names) == 1 else 'stay'} synchronous"

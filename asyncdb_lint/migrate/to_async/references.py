@@ -84,9 +84,15 @@ class References:
         if targets:
             self.add(node, targets, *self.use(node))
         elif isinstance(node, cst.Attribute):
-            if isinstance(kind, Unknown) and isinstance(self.file.kind(node.value), Unknown):
+            is_unknown = isinstance(kind, Unknown) and isinstance(self.file.kind(node.value), Unknown)
+            if is_unknown and not self.is_super(
+                node.value
+            ):  # `super()` is known where its class is the project's
                 self.facts.unknown.append(Named(self.model.name, self.facts.around(node).name, node))
             self.note_property(node)
+
+    def is_super(self, node: cst.BaseExpression) -> bool:
+        return isinstance(node, cst.Call) and self.file.kind(node.func) == Function("builtins.super")
 
     def note_called(self, call: cst.Call) -> None:
         targets = tuple(each.name for each in self.tracing.callees(call.func, self.file.kind(call.func)))

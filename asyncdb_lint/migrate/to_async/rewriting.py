@@ -13,13 +13,13 @@ from asyncdb_lint.migrate.to_async import candidates, forms
 from asyncdb_lint.migrate.to_async.awaiting import ASYNC, Awaiting, awaited, is_tight
 from asyncdb_lint.migrate.to_async.blocks import entered_apart
 from asyncdb_lint.migrate.to_async.objects import generators_around
-from asyncdb_lint.migrate.to_async.plan import Plan, decide
+from asyncdb_lint.migrate.to_async.plan import Plan, decide, staying
 from asyncdb_lint.semantics.kinds import Class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Reference
+    from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Obstacle, Reference
 
 ITERATORS = {"Iterator": "AsyncIterator", "Iterable": "AsyncIterable", "Generator": "AsyncGenerator"}
 ANNOTATIONS = {"connection": "AsyncConnection", "cursor": "AsyncCursor"}
@@ -307,12 +307,19 @@ class ToAsync(Rewrite):
 
     def report(self) -> None:
         """What stays as it is, and why; tests that call what is a coroutine function now."""
+        unreached: list[str] = []
+        first: Obstacle | None = None
         for component in self.plan.staying:
-            for obstacle in component.obstacles:
-                if obstacle.module == self.file.model.name:
-                    self.tell(
-                        obstacle.node, "manual", f"{obstacle.reason}: {component.shown}", obstacle.advice
-                    )
+            here = [each for each in component.obstacles if each.module == self.file.model.name]
+            if not component.is_reached and here:
+                unreached += component.waiting
+                first = first or here[0]
+                continue
+            for each in here:
+                names = staying(component.waiting)
+                self.tell(each.node, "manual", f"{each.reason}: {names}", each.advice)
+        if first is not None:  # a word for each file
+            self.tell(first.node, "manual", f"{first.reason}: {staying(unreached)}", first.advice)
         for note in self.plan.notes:
             if note.module == self.file.model.name:
                 self.tell(note.node, "changed behaviour", note.reason, note.advice)
