@@ -181,6 +181,11 @@ def test_left_alone(command: type[Rewrite], text: str) -> None:
     ("text", "said"),
     [
         ("class A(RealDictCursor): ...", "a class derives from `psycopg2.extras.RealDictCursor`"),
+        ("class A(psycopg2.extensions.cursor): ...", "a class derives from `psycopg2.extensions.cursor`"),
+        (
+            "class A(psycopg2.extensions.connection): ...",
+            "a class derives from `psycopg2.extensions.connection`",
+        ),
         (
             "class A(RealDictCursor): ...\npsycopg2.connect('').cursor(cursor_factory=A)",
             "`A` is a cursor class, not a row factory",

@@ -9,6 +9,7 @@ REAL_DICT_CURSOR = "psycopg2.extras.RealDictCursor"
 DICT_ROW = "psycopg2.extras.DictRow"
 REAL_DICT_ROW = "psycopg2.extras.RealDictRow"
 PLAIN = {"psycopg2.extensions.cursor", "psycopg2._psycopg.cursor"}
+PLAIN_CONNECTIONS = {"psycopg2.extensions.connection", "psycopg2._psycopg.connection"}
 ROW_CURSORS = {
     REAL_DICT_CURSOR: "dict_row",
     "psycopg2.extras.NamedTupleCursor": "namedtuple_row",

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TYPES = {"Type", "type"}
+BASES = {
+    **dict.fromkeys(classes.PLAIN, classes.OWN_CURSOR),
+    **dict.fromkeys({*classes.PLAIN_CONNECTIONS, *classes.CONNECTIONS}, classes.OWN_CONNECTION),
+}
+"""What to do about classes that derive from psycopg2's."""
 
 
 class RowClasses(RowRewrite):
@@ -31,8 +36,14 @@ class RowClasses(RowRewrite):
                 self.replace(node, full, "dict" if is_value else row_type(self, node, full))
             elif full in classes.EVIDENCE or (full in classes.PLAIN and self.is_factory(node)):
                 self.cursor(node, full)
-
+            elif full in BASES and self.is_base(node):
+                tell = self.leave if full in classes.CONNECTIONS else self.left_to_do
+                tell(node, f"a class derives from `{full}`", BASES[full])
         self.drop_unused()
+
+    def left_to_do(self, node: cst.BaseExpression, message: str, advice: str) -> None:
+        """Tell what a person must do at a name that is renamed all the same."""
+        self.tell(node, "manual", message, advice)
 
     def drop_unused(self) -> None:
         """Imports that nothing uses: there is nothing to import in their place."""

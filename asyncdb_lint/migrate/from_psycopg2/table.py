@@ -122,7 +122,10 @@ ADVICE = {
     "psycopg2.extras.RealDictCursor": "cursors are of one class: give `row_factory=psycopg.rows.dict_row`",
     "psycopg2.extras.NamedTupleCursor": "cursors are of one class: give `row_factory=psycopg.rows.namedtuple_row`",
     "psycopg2.extras.DictCursor": "use `dict_row` if rows are read by key only, else a row factory of your own",
-    "psycopg2.extras.LoggingConnection": "log in a `ClientCursor` subclass of your own",
+    **{
+        f"psycopg2.extras.{name}": "log `mogrify(query, params)` in a `psycopg.ClientCursor` of your own"
+        for name in ("LoggingConnection", "LoggingCursor", "MinTimeLoggingConnection", "MinTimeLoggingCursor")
+    },
     "psycopg2.extras.wait_select": "not needed: psycopg 3 lets Ctrl-C through",
     "psycopg2.extensions.set_wait_callback": "not needed: psycopg 3 waits by itself, also under gevent",
     "psycopg2.extensions.register_adapter": "write a `Dumper` and `psycopg.adapters.register_dumper()` it",
