@@ -28,6 +28,7 @@ FORMS = ('"""{}"""\n', "def f():\n    '{}'\n", "class C:\n    async def f(self):
                 "psycopg2>=2.8",
                 "psycopg2-binary==2.9.9",
                 "psycopg2-pool",
+                "see psycopg2.extras.execute_values",
                 "postgresql+psycopg2://host/name",
                 "types-psycopg2",
             )

@@ -192,24 +192,35 @@ class Imports:
         def insert(updated: cst.Module) -> cst.Module:
             body = list(updated.body)
             place = after_imports(body)
-            new: list[cst.BaseStatement] = [cst.parse_statement(text) for text in texts]
-            for helper in helpers:
-                definition = cst.parse_statement(helper.text.strip())
-                blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
-                new.append(definition.with_changes(leading_lines=blank))
-            if place < len(body) and helpers and len(getattr(body[place], "leading_lines", (0, 0))) < 2:
-                blank = [cst.EmptyLine(indent=False)] * (2 - len(getattr(body[place], "leading_lines", ())))
-                body[place] = body[place].with_changes(
-                    leading_lines=[*blank, *getattr(body[place], "leading_lines", ())]
-                )
-            if place == 0 and body and not updated.header and texts:
-                first = body[0]
-                body[0] = first.with_changes(
-                    leading_lines=[cst.EmptyLine(indent=False), *first.leading_lines]
-                )
-            return updated.with_changes(body=[*body[:place], *new, *body[place:]])
+            head, rest = body[:place], body[place:]
+            new = {text: cst.parse_statement(text) for text in texts}
+            own = next((number for number, each in enumerate(head) if is_relative(each)), place)
+            head[own:own] = [each for text, each in new.items() if not text.startswith("from .")]
+            head += [each for text, each in new.items() if text.startswith("from .")]
+            definitions = [
+                apart(cst.parse_statement(helper.text.strip()), 2 if head else 0) for helper in helpers
+            ]
+            if rest:
+                rest[0] = apart(rest[0], 2 if definitions else 1 if texts and not place else 0)
+            return updated.with_changes(body=[*head, *definitions, *rest])
 
         self.changes.note(self.model.module, insert)
+
+
+def apart(
+    statement: cst.SimpleStatementLine | cst.BaseCompoundStatement, lines: int
+) -> cst.SimpleStatementLine | cst.BaseCompoundStatement:
+    """A statement with some empty lines before it, if it has fewer."""
+    before: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
+    missing = lines - sum(each.comment is None for each in before)
+    blank = [cst.EmptyLine(indent=False)] * max(missing, 0)
+    return statement.with_changes(leading_lines=[*blank, *before]) if blank else statement
+
+
+def is_relative(statement: cst.BaseStatement) -> bool:
+    """Whether a line imports from the file's own package."""
+    small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) and statement.body else None
+    return isinstance(small, cst.ImportFrom) and bool(small.relative)
 
 
 def after_imports(body: Sequence[cst.BaseStatement]) -> int:

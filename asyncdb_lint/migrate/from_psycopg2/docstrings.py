@@ -13,6 +13,9 @@ from asyncdb_lint.migrate.from_psycopg2.table import target
 VERSION = r"(?!\s*[<>=!~]=?\s*\d|\s+v?\d)"
 NAMED = re.compile(rf"(?<![\w/.+-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w){VERSION}")
 
+OWN_MODULES = (".extras.", ".extensions.", ".errorcodes.", ".pool.", ".tz.", ".errors.", ".sql.")
+"""What is in psycopg2's modules and has no equal keeps its name."""
+
 
 class Docstrings(Rewrite):
     """Names psycopg 3 in docstrings."""
@@ -42,7 +45,7 @@ def renamed(match: re.Match[str]) -> str:
         return "psycopg[binary]"
     found = target(f"psycopg2{match[1]}")
     if found is None or found.rest:
-        return f"psycopg{match[1]}"
+        return match[0] if match[1].startswith(OWN_MODULES) else f"psycopg{match[1]}"
     return ".".join(part for part in (found.module, found.name) if part)
 
 
