@@ -152,6 +152,20 @@ SETTINGS = {
         "cur = c.cursor()\ncur.execute('q')\nc.set_isolation_level(0)",
         "cur = c.cursor()\ncur.execute('q')\nc.rollback()\nc.autocommit = True",
     ),
+    "autocommit, after an attempt": (
+        FRESH,
+        "def f():\n    try:\n        d = psycopg2.connect()\n    except OSError:\n        print('x')\n        raise\n"
+        "    d.set_isolation_level(0)",
+        "def f():\n    try:\n        d = psycopg2.connect()\n    except OSError:\n        print('x')\n        raise\n"
+        "    d.autocommit = True",
+    ),
+    "autocommit, after an attempt that ran something": (
+        FRESH,
+        "def f():\n    try:\n        d = psycopg2.connect()\n        run(d)\n    finally:\n        pass\n"
+        "    d.set_isolation_level(0)",
+        "def f():\n    try:\n        d = psycopg2.connect()\n        run(d)\n    finally:\n        pass\n"
+        "    d.rollback()\n    d.autocommit = True",
+    ),
     "autocommit, by name": (
         FRESH,
         "c.set_isolation_level(ext.ISOLATION_LEVEL_AUTOCOMMIT)",
@@ -194,6 +208,11 @@ SETTINGS = {
         "c.isolation_level = 'read committed'",
         "c.isolation_level = psycopg.IsolationLevel.READ_COMMITTED",
     ),
+    "a comparison": (
+        FRESH,
+        "c.isolation_level == 1 and c.isolation_level is not None",
+        "c.isolation_level == psycopg.IsolationLevel.READ_COMMITTED and c.isolation_level is not None",
+    ),
     "the default elsewhere": (FRESH, "x = [ext.ISOLATION_LEVEL_DEFAULT]", "x = [None]"),
     "of something else": (FRESH, "d.set_isolation_level(0)", "d.set_isolation_level(0)"),
     "a session": (
@@ -233,6 +252,9 @@ UNCLEAR = [
     "def f(): return c.set_session(readonly=True, deferrable=True)",
     "c.readonly = True\nc.autocommit = True",
     "x = c.isolation_level = 3",
+    "c.isolation_level in (1, 2)",
+    "class C:\n    def __init__(self):\n        self.c = psycopg2.connect()\n        self.c.autocommit = True\n"
+    "    def f(self):\n        self.c.readonly = True",
 ]
 
 
@@ -244,7 +266,7 @@ def test_settings(name: str) -> None:
     assert code.replace("import psycopg\n", "") == f"{head}{after}\n"
     assert ("import psycopg\n" in code) == bool(needs)
     assert all(each.outcome == "rewritten" for each in items) or before == after
-    assert run(ConnectionSettings, f"import psycopg\n{after}\n")[0] == f"import psycopg\n{after}\n"
+    assert run(ConnectionSettings, code)[0] == code
 
 
 @pytest.mark.parametrize("before", AUTOCOMMIT_MODES)

@@ -131,6 +131,7 @@ SAFE |= {
             connection.set_isolation_level(old)
             show()
             connection.set_isolation_level(3)
+            found.append((connection.isolation_level == 3, connection.isolation_level != 1))
             show()
             connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
             show()

@@ -124,18 +124,32 @@ class Levels:
 
     def in_autocommit(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
         """Whether a connection is in autocommit mode where a node stands, or set to it with nothing run until then."""
-        model, code = self.file.model, self.file.source(owner, 200)
+        code = self.file.source(owner, 200)
         values = [
             value
             for at, of, value in self.found
-            if model.scope_of(at).function is model.scope_of(node).function
-            and self.file.source(of, 200) == code
-            and (
-                self.file.span(at) < self.file.span(node)
-                or idle_since(self.rewrite, owner, at, start=node) is True
-            )
+            if self.file.source(of, 200) == code and self.holds(at, node, owner)
         ]
         return bool(values) and all(value == "True" for value in values)
+
+    def holds(self, at: cst.CSTNode, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
+        """Whether what is set at one place holds at another: in the function, or for an object's own connection."""
+        there, here = self.file.model.scope_of(at), self.file.model.scope_of(node)
+        if there.function is not here.function:
+            is_own = isinstance(owner, cst.Attribute) and dotted(owner.value) == "self"
+            return is_own and there.enclosing_class is here.enclosing_class
+        before = self.file.span(at) < self.file.span(node)
+        return before or idle_since(self.rewrite, owner, at, start=node) is True
+
+    def just_ended(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
+        """Whether autocommit mode is switched off with nothing run until then."""
+        code = self.file.source(owner, 200)
+        return any(
+            value == "False"
+            and self.file.source(of, 200) == code
+            and idle_since(self.rewrite, owner, node, start=at)
+            for at, of, value in self.found
+        )
 
     def find_autocommits(self) -> Iterator[tuple[cst.CSTNode, cst.BaseExpression, str]]:
         for node in self.file.model.nodes.get(cst.Assign, ()):

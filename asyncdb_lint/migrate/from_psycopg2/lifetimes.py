@@ -214,10 +214,15 @@ def left_by(
                 if method in ("commit", "rollback"):
                     return True
                 return False if method.startswith("set_") else None
+        case cst.Try(body=cst.IndentedBlock(body=tried)):
+            others = (*statement.handlers, statement.orelse, statement.finalbody)
+            if not any(each is not None and concerns(rewrite, each, owner) for each in others):
+                left = (left_by(rewrite, each, owner, code) for each in reversed(tried))
+                return next((each for each in left if each is not False), False)
     return None if concerns(rewrite, statement, owner) else False
 
 
-def concerns(rewrite: Rewrite, statement: cst.BaseStatement, owner: cst.BaseExpression) -> bool:
+def concerns(rewrite: Rewrite, statement: cst.CSTNode, owner: cst.BaseExpression) -> bool:
     """Whether a statement may do something with a connection: it names it, or calls what may have it, or its cursor."""
     root = dotted(owner).partition(".")[0]
     return any(

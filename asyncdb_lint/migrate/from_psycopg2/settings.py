@@ -10,7 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate import evidence
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.levels import AUTOCOMMIT, Level, Levels
-from asyncdb_lint.migrate.from_psycopg2.lifetimes import idle_since
+from asyncdb_lint.migrate.from_psycopg2.lifetimes import idle_since, nodes_within
 from asyncdb_lint.migrate.imports import dotted
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class ConnectionSettings(Rewrite):
         for node in self.file.model.nodes.get(cst.Assign, ()):
             if isinstance(node, cst.Assign):
                 self.assigned(node)
+        for node in self.file.model.nodes.get(cst.Comparison, ()):
+            if isinstance(node, cst.Comparison):
+                self.compared(node)
         self.levels.replace_defaults()
 
     # Statements
@@ -111,7 +114,8 @@ class ConnectionSettings(Rewrite):
                 call, owner, lambda _: [*before, "autocommit = True"], "the level 0 is `autocommit = True`"
             )
             return
-        if self.levels.sets_autocommit and (since in (None, True) or self.levels.in_autocommit(call, owner)):
+        may_be_on = since in (None, True) or self.levels.in_autocommit(call, owner)
+        if self.levels.sets_autocommit and may_be_on and not self.levels.just_ended(call, owner):
             before.append("autocommit = False")
         if not before and not level.text:
             return  # as it is
@@ -215,6 +219,23 @@ class ConnectionSettings(Rewrite):
                 new = self.levels.written(node.value, level)
                 self.tell(node, "rewritten", f"the level is `{new}`")
                 self.change(node.value, lambda _: cst.parse_expression(new))
+
+    def compared(self, node: cst.Comparison) -> None:
+        """`connection.isolation_level == 3`: the numbers mean other levels in psycopg 3."""
+        match node:
+            case cst.Comparison(
+                left=cst.Attribute(value=owner, attr=cst.Name("isolation_level")),
+                comparisons=[cst.ComparisonTarget(comparator=number)],
+            ) if self.is_object(owner, "connection"):
+                level = self.levels.level(number) if isinstance(number, cst.Integer) else None
+            case _:
+                return
+        if level is not None and level.text:
+            new = self.levels.written(number, level)
+            self.tell(number, "rewritten", f"the level is `{new}`")
+            self.change(number, lambda _: cst.parse_expression(new))
+        elif any(isinstance(each, cst.Integer) for each in nodes_within(number)):
+            self.tell(node, "manual", NUMBERED, "name the level")
 
     def set_mode(self, node: cst.Assign, target: cst.Attribute, name: str) -> None:
         """One such setting in autocommit mode."""
