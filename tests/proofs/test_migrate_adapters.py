@@ -108,6 +108,19 @@ PROGRAMS = {
             connection.close()
             return count, found, Json({"c": 1}).adapted
     """,
+    "bytea and ranges": """
+        import psycopg2
+        from psycopg2.extras import NumericRange
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            cursor.execute("select %s::bytea, int4range(1, 5) @> 3, %s::int4range", (b"ab", NumericRange(1, 3)))
+            row = cursor.fetchone()
+            found = row[0].tobytes(), row[1], row[2].lower, row[2].upper, isinstance(row[2], NumericRange)
+            connection.close()
+            return found
+    """,
     "identifiers": """
         import psycopg2
         from psycopg2.extensions import make_dsn, parse_dsn, quote_ident
@@ -205,6 +218,21 @@ UNSAFE_PROGRAMS = {
             zone = FixedOffsetTimezone(offset=90)
             moment = datetime.datetime(2020, 1, 2, tzinfo=zone)
             return adapt(5).getquoted(), QuotedString("it's").getquoted().decode(), password, moment.utcoffset()
+    """,
+    "values as they are": """
+        import datetime
+        import psycopg2
+        from psycopg2.extensions import DateFromPy
+        from psycopg2.extras import DateRange, Inet
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            day = datetime.date(2020, 1, 2)
+            cursor.execute("select %s, host(%s), daterange(%s, null)", (DateFromPy(day), Inet("10.0.0.1/8"), day))
+            found = cursor.fetchone()
+            connection.close()
+            return found[:2], isinstance(found[2], DateRange)
     """,
     "addresses": """
         import ipaddress

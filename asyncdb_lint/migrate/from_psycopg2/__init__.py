@@ -6,6 +6,7 @@ import dataclasses
 
 from asyncdb_lint.migrate.from_psycopg2.adapters import TypeAdapters
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
+from asyncdb_lint.migrate.from_psycopg2.binary import BinaryValues
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.callproc import CallprocMethods
 from asyncdb_lint.migrate.from_psycopg2.casters import TypeCasters
@@ -25,6 +26,7 @@ from asyncdb_lint.migrate.from_psycopg2.parameters import ConnectionParameters
 from asyncdb_lint.migrate.from_psycopg2.patches import PatchTargets
 from asyncdb_lint.migrate.from_psycopg2.pools import Pools
 from asyncdb_lint.migrate.from_psycopg2.quoting import Quoting
+from asyncdb_lint.migrate.from_psycopg2.ranges import RangeClasses
 from asyncdb_lint.migrate.from_psycopg2.row_classes import RowClasses
 from asyncdb_lint.migrate.from_psycopg2.sessions import SessionState
 from asyncdb_lint.migrate.from_psycopg2.settings import ConnectionSettings
@@ -58,6 +60,8 @@ REWRITES = (
     WaitCallbacks,
     Pools,
     PatchTargets,
+    RangeClasses,
+    BinaryValues,
     BulkStatements,
     CopyMethods,
     MogrifyMethods,

@@ -28,6 +28,7 @@ class TypeAdapters(Registrations):
             ),
             f"{EXTRAS}.register_inet": self.addresses,
             f"{EXTRAS}.register_ipaddress": self.addresses,
+            f"{EXTRAS}.Inet": self.address,
             f"{EXTRAS}.register_hstore": self.hstore,
             f"{EXTRAS}.register_composite": self.composite,
             "psycopg2.extensions.register_adapter": self.adapter,
@@ -44,6 +45,14 @@ class TypeAdapters(Registrations):
         else:
             self.leave_all(call, "inet columns give objects of `ipaddress` by themselves",
                       f"leave this out; {ADDRESSES}")  # fmt: skip
+
+    def address(self, call: cst.Call) -> None:
+        """`Inet("10.0.0.1/8")` as parameter."""
+        if self.unsafe and len(call.args) == 1:
+            name = self.name(call, "ipaddress", "ip_interface")
+            self.claim(call.func)
+            self.tell(call, "changed behaviour", "an address is given as object of `ipaddress`")
+            self.change(call.func, lambda _: cst.parse_expression(name))
 
     # Types of extensions and of the database's own
 

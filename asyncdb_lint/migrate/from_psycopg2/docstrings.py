@@ -11,7 +11,7 @@ from asyncdb_lint.migrate.from_psycopg2.table import target
 
 # Not in addresses and names of packages, and not where a version of psycopg2 is spoken of.
 VERSION = r"(?!\s*[<>=!~]=?\s*\d|\s+v?\d)"
-NAMED = re.compile(rf"(?<![\w/.+-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w){VERSION}")
+NAMED = re.compile(rf"(?<![\w/.+#-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w){VERSION}")
 
 OWN_MODULES = (".extras.", ".extensions.", ".errorcodes.", ".pool.", ".tz.", ".errors.", ".sql.")
 """What is in psycopg2's modules and has no equal keeps its name."""

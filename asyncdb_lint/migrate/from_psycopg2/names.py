@@ -8,12 +8,15 @@ import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
-from asyncdb_lint.migrate.from_psycopg2.table import Target, advice, target
+from asyncdb_lint.migrate.from_psycopg2.table import POOLS, Target, advice, target
 from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Bound, Imported, Imports, Statement, bound_by, dotted
 from asyncdb_lint.semantics import expressions as ex
 
 ROOT = "psycopg2"
-CONTAINERS = {"psycopg2.extras", "psycopg2.extensions", "psycopg2.errorcodes"}
+CONTAINERS = {
+    "psycopg2.extras", "psycopg2.extensions", "psycopg2.errorcodes", "psycopg2.pool", "psycopg2.tz",
+    "psycopg2._psycopg",
+}  # fmt: skip
 """Modules of which nothing is left when all that is used of them is gone."""
 SUPERFLUOUS = {f"psycopg2.extensions.ISOLATION_LEVEL_{name}" for name in ("AUTOCOMMIT", "DEFAULT")}
 """Names that other rewrites leave without a use."""
@@ -72,6 +75,10 @@ class RenameNames(Rewrite):
             if isinstance(each, ex.Ref)
         )
 
+    def target(self, full: str) -> Target | None:
+        """Where psycopg 3 has a name, or psycopg_pool where the user agrees."""
+        return target(full) or (POOLS.get(full) if self.unsafe else None)
+
     # One use
 
     def judge(self, name: cst.Name) -> None:
@@ -79,11 +86,11 @@ class RenameNames(Rewrite):
         bound = self.bound[name.value]
         node: cst.BaseExpression = name
         full, best = bound.full, None
-        if found := target(full):
+        if found := self.target(full):
             best = node, found, full
         while isinstance(parent := self.parent(node), cst.Attribute) and parent.value is node:
             node, full = parent, f"{full}.{parent.attr.value}"
-            if found := target(full):
+            if found := self.target(full):
                 best = node, found, full
         if full == ROOT and self.is_test(name):
             alias = bound.name if bound.alias.asname is not None else ""
@@ -142,12 +149,14 @@ class RenameNames(Rewrite):
         wanted = self.wanted[bound.name]
         if bound.full == ROOT:  # `psycopg2.extras.Json`: the module's own name stays in front
             alias = bound.name if bound.alias.asname is not None else ""
-            wanted[Imported("psycopg", alias=alias)] = None
             if found.module not in WITHOUT_IMPORT:
                 wanted[Imported(found.module)] = None
+            if found.module.partition(".")[0] != "psycopg":
+                return f"{found.module}.{found.name}"
+            wanted[Imported("psycopg", alias=alias)] = None
             inner = found.module.removeprefix("psycopg").removeprefix(".")
             parts = [alias or "psycopg", inner, found.name]
-        elif (own := target(bound.full)) is not None and not own.name:  # `sql.SQL`
+        elif (own := self.target(bound.full)) is not None and not own.name:  # `sql.SQL`
             wanted[of_module(own.module, bound.name)] = None
             parts = [bound.name, found.name]
         elif not found.name:  # a module
@@ -160,7 +169,7 @@ class RenameNames(Rewrite):
 
     def local(self, found: Target, bound: Bound) -> str:
         """What the new name is called in the file: an alias stays, and so does a name that would clash else."""
-        if target(bound.full) is not None and (
+        if self.target(bound.full) is not None and (
             bound.alias.asname is not None or self.imports.is_taken(found.name) or self.has_stand_in(bound)
         ):
             return bound.name
@@ -173,7 +182,7 @@ class RenameNames(Rewrite):
 
     def judge_unused(self, bound: Bound) -> None:
         """A name that is only imported: for others, or for nothing."""
-        found = target(bound.full)
+        found = self.target(bound.full)
         if found is not None:
             stays = bound.alias.asname is not None or self.has_stand_in(bound)
             alias = bound.name if stays else ""
@@ -215,7 +224,7 @@ class RenameNames(Rewrite):
                 return match[0]
             self.used.add(root)
             full = f"{bound.full}.{rest}" if rest else bound.full
-            found = target(full)
+            found = self.target(full)
             if row := row_type(self, text, full):
                 self.tell(text, "rewritten", f"`{full}` is `{row}`")
                 return row

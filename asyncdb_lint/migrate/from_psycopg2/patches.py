@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import libcst as cst
 
+from asyncdb_lint.migrate.alternatives import packages
 from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
 from asyncdb_lint.migrate.from_psycopg2.table import advice, target
 from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, dotted, dotted_text
@@ -20,6 +21,12 @@ IMPORTS = {
 }  # fmt: skip
 FIXTURES = {"mocker", "class_mocker", "module_mocker", "package_mocker", "session_mocker", "self.mocker"}
 SETTERS = {"setattr", "delattr"}
+COMPANIONS = {
+    "psycopg2cffi": "psycopg 3 runs on PyPy by itself: drop it",
+    "psycogreen": "psycopg 3 yields to gevent where sockets are patched: drop it; eventlet is not supported",
+    "aiopg": "use `psycopg.AsyncConnection` and `psycopg_pool.AsyncConnectionPool`",
+}
+"""Packages that go with psycopg2 only."""
 STAND_IN = (
     "what stands in for psycopg2 has to answer as psycopg 3 does: its arguments, attributes and results"
 )
@@ -52,6 +59,9 @@ class PatchTargets(Registrations):
             self.judge_modules(cst.ensure_type(text, cst.SimpleString))
         for attribute in self.attributes():
             self.judge_borrowed(attribute)
+        for _, statement in self.work.imports.statements:
+            for package in sorted(packages(statement) & COMPANIONS.keys()):
+                self.tell(statement, "manual", f"`{package}` is for psycopg2", COMPANIONS[package])
 
     def looks_up(self, call: cst.Call) -> bool:
         """Whether a call looks up the dotted path that is its first argument."""
@@ -230,7 +240,11 @@ class PatchTargets(Registrations):
 
     def judge_borrowed(self, attribute: cst.Attribute) -> None:
         """`db.psycopg2.connect`, where `db` is a module of the project that imports psycopg2."""
-        if attribute.attr.value != ROOT or not self.is_borrowed(attribute):
+        if (
+            attribute.attr.value != ROOT
+            or attribute not in self.file.positions
+            or not self.is_borrowed(attribute)
+        ):
             return
         node: cst.BaseExpression = attribute
         full, best = ROOT, (attribute, dotted_text(dotted(attribute.value), NEW))

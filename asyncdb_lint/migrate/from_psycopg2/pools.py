@@ -7,23 +7,16 @@ import libcst as cst
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.handlers import in_a_row
 from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
+from asyncdb_lint.migrate.from_psycopg2.table import POOLS
 from asyncdb_lint.semantics.kinds import Instance
 
 MODULE = "psycopg2.pool"
-POOLS = {
-    f"{MODULE}.{name}"
-    for name in (
-        "SimpleConnectionPool",
-        "ThreadedConnectionPool",
-        "PersistentConnectionPool",
-        "AbstractConnectionPool",
-    )
-}
 ATTRIBUTES = {"closeall": "close", "minconn": "min_size", "maxconn": "max_size"}
 DIFFERS = (
     "`psycopg_pool.ConnectionPool` connects in the background, and waits up to 30 s where it is exhausted"
 )
 ADVICE = "`ConnectionPool(dsn, min_size=…, max_size=…, kwargs={…}, open=True)`: `--unsafe-fixes` rewrites it"
+COMPARING = {"builtins.isinstance", "builtins.issubclass"}
 NO_KEYS = "psycopg_pool hands out connections without keys"
 
 
@@ -34,14 +27,16 @@ class Pools(Registrations):
 
     def examine(self) -> None:
         made = [call for call in self.calls() if self.full_name(call.func) in POOLS]
-        refused = [call for call in made if not (self.unsafe and self.make(call))]
-        for call in refused:
-            self.leave_all(call, DIFFERS, ADVICE)
+        rewritten = {call.func for call in made if self.unsafe and self.make(call)}
+        for call in made:
+            if call.func not in rewritten:
+                self.leave_all(call, DIFFERS, ADVICE)
         if not self.unsafe:
             return
         for node in (*self.attributes(), *self.file.model.nodes.get(cst.Name, ())):
             assert isinstance(node, (cst.Attribute, cst.Name))
-            self.rename(node)
+            if node in self.file.positions and node not in rewritten and node not in self.work.left:
+                self.judge_name(node)
         for attribute in self.attributes():
             kind = self.file.kind(attribute.value)
             if isinstance(kind, Instance) and kind.name in POOLS:
@@ -63,13 +58,11 @@ class Pools(Registrations):
         if parts:
             alone = len(parts) == 1 and parts[0].startswith("**")
             arguments.append(f"kwargs={parts[0][2:]}" if alone else f"kwargs={{{', '.join(parts)}}}")
-        self.claim(call.func)
         for arg in call.args:
             self.claim_factory(arg)
-        name = self.name(call, "psycopg_pool", "ConnectionPool")
         self.tell(call, "changed behaviour", DIFFERS)
-        text = f"{name}({', '.join([*arguments, 'open=True'])})"
-        self.change(call, lambda _: cst.parse_expression(text))
+        text = ", ".join([*arguments, "open=True"])
+        self.change(call, lambda updated: cst.parse_expression(f"x({text})").with_changes(func=updated.func))
         return True
 
     def kwargs(self, call: cst.Call, given: list[cst.Arg]) -> tuple[list[str] | None, str]:
@@ -110,39 +103,31 @@ class Pools(Registrations):
 
     # Names
 
-    def rename(self, node: cst.Attribute | cst.Name) -> None:
-        """Pools in annotations, and the errors of pools where they are caught."""
-        full = self.full_name(node)
-        parent = self.parent(node)
-        if not full.startswith(f"{MODULE}.") or node in self.work.claimed or node in self.work.left:
-            return
+    def judge_name(self, node: cst.Attribute | cst.Name) -> None:
+        """Pools that are neither made nor named in annotations, and the errors of pools where they are caught."""
+        full, parent = self.full_name(node), self.parent(node)
         if isinstance(parent, cst.Attribute) and parent.value is node:
             return
-        if full in POOLS and self.is_annotation(node):
-            name = self.name(node, "psycopg_pool", "ConnectionPool")
-            self.claim(node)
-            self.tell(node, "rewritten", f"`{full}` is `psycopg_pool.ConnectionPool`")
-            self.change(node, lambda _: cst.parse_expression(name))
-        elif full == f"{MODULE}.PoolError":
-            names = [
-                cst.parse_expression(self.name(node, "psycopg_pool", each))
-                for each in ("PoolTimeout", "PoolClosed")
-            ]
+        if full in POOLS and not self.says_type(node):
+            self.hand_over(node, node, DIFFERS, ADVICE)
+        elif full == f"{MODULE}.PoolError" and isinstance(parent, (cst.ExceptHandler, cst.Element)):
+            texts = [self.name(node, "psycopg_pool", each) for each in ("PoolTimeout", "PoolClosed")]
+            names = [cst.parse_expression(each) for each in texts]
             if isinstance(parent, cst.ExceptHandler):
                 self.change(node, lambda _: cst.Tuple([cst.Element(each) for each in names]))
-            elif isinstance(parent, cst.Element):
-                self.change(parent, lambda updated: in_a_row(updated, names))
             else:
-                return
+                self.change(parent, lambda updated: in_a_row(updated, names))
             self.claim(node)
             self.tell(node, "changed behaviour", "`PoolError` is `PoolTimeout` or `PoolClosed`")
 
-    def is_annotation(self, node: cst.CSTNode) -> bool:
-        """Whether a class stands where it says what something is."""
+    def says_type(self, node: cst.CSTNode) -> bool:
+        """Whether a class stands where it says or asks what something is."""
         holder: cst.CSTNode | None = node
-        while isinstance(holder, (cst.BaseExpression, cst.SubscriptElement, cst.Index)):
+        while isinstance(holder, (cst.BaseExpression, cst.SubscriptElement, cst.Index, cst.Element)):
             holder = self.parent(holder)
-        return isinstance(holder, cst.Annotation)
+        call = self.parent(holder) if isinstance(holder, cst.Arg) else None
+        asked = isinstance(call, cst.Call) and self.full_name(call.func) in COMPARING
+        return isinstance(holder, cst.Annotation) or asked
 
     # Use
 

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 X = "psycopg2.extensions"
 LISTS = "lists are quoted otherwise"
+SAME = {f"{X}.{name}FromPy" for name in ("Date", "Time", "Timestamp", "Interval")}
+PRIVATE = {
+    f"psycopg2.sql.{name}"
+    for name in ("SQL.string", "Identifier.string", "Identifier.strings", "Literal.wrapped", "Composed.seq")
+}
+VERSION = "psycopg2.__version__"
 
 
 class Quoting(Registrations):
@@ -31,9 +37,27 @@ class Quoting(Registrations):
             "psycopg2.tz.FixedOffsetTimezone": self.zone,
         }
         for call in self.calls():
-            answer = answers.get(self.full_name(call.func).replace("._psycopg.", ".extensions."))
-            if answer is not None:
-                answer(call)
+            name = self.full_name(call.func).replace("._psycopg.", ".extensions.")
+            if name in answers:
+                answers[name](call)
+            elif name in SAME and len(call.args) == 1 and self.unsafe:
+                self.unwrap(call)
+        for attribute in self.attributes():
+            if self.full_name(attribute) in PRIVATE:
+                self.tell(attribute, "manual", f"`{attribute.attr.value}` is private in psycopg 3",
+                          "keep what the object was made of, or use `as_string(connection)`")  # fmt: skip
+            elif self.full_name(attribute) == VERSION and isinstance(
+                self.parent(attribute), (cst.Attribute, cst.Arg)
+            ):
+                self.tell(
+                    attribute, "changed behaviour", "the version is psycopg 3's, and has no list of features"
+                )
+
+    def unwrap(self, call: cst.Call) -> None:
+        """`DateFromPy(day)`: the object itself is given."""
+        self.claim(call.func)
+        self.tell(call, "changed behaviour", "objects of `datetime` are given as they are")
+        self.change(call, lambda updated: updated.args[0].value)
 
     def identifier(self, call: cst.Call) -> None:
         """`quote_ident(name, connection)`."""

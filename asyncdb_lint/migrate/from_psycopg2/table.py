@@ -69,6 +69,14 @@ NAMES: dict[str, Target] = {
 }
 """By full name. What is in `psycopg2.sql` and `psycopg2.errors` is looked up there."""
 
+POOLS = {
+    f"psycopg2.pool.{name}": Target("psycopg_pool", "ConnectionPool")
+    for name in (
+        "SimpleConnectionPool", "ThreadedConnectionPool", "PersistentConnectionPool", "AbstractConnectionPool",
+    )
+}  # fmt: skip
+"""Pools, where the user agrees that psycopg_pool's wait."""
+
 PRIVATE = {
     "psycopg2._psycopg": "psycopg2.extensions", "psycopg2._range": "psycopg2.extras",
     "psycopg2._json": "psycopg2.extras", "psycopg2._ipaddress": "psycopg2.extras",
@@ -148,14 +156,57 @@ ADVICE = {
     "psycopg2.pool": "use `psycopg_pool.ConnectionPool`: `min_size`, `max_size`, `kwargs`, and it waits when exhausted",
     "psycopg2.errorcodes.lookup": "`psycopg.errors.lookup(code).__name__` gives the name in CamelCase",
     "psycopg2.tz": "use `datetime.timezone` or `zoneinfo`",
+    "psycopg2.errorcodes": "`psycopg.errors.lookup(code)` gives the class for a code, `error.sqlstate` is the code",
+    "psycopg2.pool.PoolError": "psycopg_pool raises `PoolTimeout` and `PoolClosed`",
+    "psycopg2.extensions.QuotedString": "`psycopg.sql.quote()` quotes; a type of your own needs a `Dumper`",
+    "psycopg2.extensions.ISQLQuote": "write a `Dumper` for the type: `psycopg.adapters.register_dumper()`",
+    "psycopg2.extensions.adapters": "`psycopg.adapters` is another registry: `register_dumper()`, `register_loader()`",
+    "psycopg2.extensions.encodings": "`connection.info.encoding` is Python's name already",
+    "psycopg2.extensions.lobject": "use the SQL functions `lo_*`",
+    "psycopg2.extensions.new_array_type": "not needed: arrays go through the loader of their items",
+    "psycopg2.extensions.get_wait_callback": "not needed: psycopg 3 waits by itself, also under gevent",
+    "psycopg2.extensions.encrypt_password": "`connection.pgconn.encrypt_password(…)` takes and gives bytes",
+    "psycopg2.extras.quote_ident": "use `psycopg.sql.Identifier(name).as_string(connection)`",
+    "psycopg2.extras.register_json": "register a loader for the type, or use `psycopg.types.json.set_json_loads()`",
+    "psycopg2.extras.register_range": "use `psycopg.types.range.register_range(RangeInfo.fetch(…), connection)`",
+    "psycopg2.extras.register_inet": "not needed: inet columns give objects of `ipaddress`",
+    "psycopg2.extras.register_ipaddress": "not needed: inet columns give objects of `ipaddress`",
+    "psycopg2.extras.Inet": "use `ipaddress.ip_address()` or `ip_interface()`",
+    "psycopg2.extras.CompositeCaster": "give `factory=` to `psycopg.types.composite.register_composite()`",
+    **{
+        f"psycopg2.extras.{name}": "write a `Dumper` for the type: `psycopg.adapters.register_dumper()`"
+        for name in ("RangeAdapter", "HstoreAdapter", "UUID_adapter")
+    },
+    "psycopg2.extras.RangeCaster": "write a `Loader` for the type: `psycopg.adapters.register_loader()`",
+    **{
+        f"psycopg2.extensions.POLL_{name}": "use `AsyncConnection`"
+        for name in ("OK", "READ", "WRITE", "ERROR")
+    },
+    **{
+        f"psycopg2.extras.{name}": "psycopg 3 has no replication protocol: keep psycopg2 for this module"
+        for name in (
+            "LogicalReplicationConnection",
+            "PhysicalReplicationConnection",
+            "ReplicationCursor",
+            "ReplicationMessage",
+            "StopReplication",
+            "REPLICATION_LOGICAL",
+            "REPLICATION_PHYSICAL",
+        )
+    },
 }
 """What to do about names that have no equal, by name or by what the name starts with."""
 
 
 def advice(name: str) -> str:
     """What a person can do about a name."""
+    module, _, last = name.rpartition(".")
+    if module in PRIVATE and last:
+        return advice(f"{PRIVATE[module]}.{last}")
     while name:
         if name in ADVICE:
             return ADVICE[name]
         name = name.rpartition(".")[0]
+    if module == "psycopg2.extensions" and last.isupper():  # a type object
+        return "compare with `connection.adapters.types[…].oid` of the type"
     return 'psycopg 3 has nothing of that name: see its guide "Differences from psycopg2"'
