@@ -149,11 +149,12 @@ class RenameNames(Rewrite):
         wanted = self.wanted[bound.name]
         if bound.full == ROOT:  # `psycopg2.extras.Json`: the module's own name stays in front
             alias = bound.name if bound.alias.asname is not None else ""
-            if found.module not in WITHOUT_IMPORT:
-                wanted[Imported(found.module)] = None
             if found.module.partition(".")[0] != "psycopg":
+                wanted[Imported(found.module)] = None
                 return f"{found.module}.{found.name}"
             wanted[Imported("psycopg", alias=alias)] = None
+            if found.module not in WITHOUT_IMPORT:
+                wanted[Imported(found.module)] = None
             inner = found.module.removeprefix("psycopg").removeprefix(".")
             parts = [alias or "psycopg", inner, found.name]
         elif (own := self.target(bound.full)) is not None and not own.name:  # `sql.SQL`
