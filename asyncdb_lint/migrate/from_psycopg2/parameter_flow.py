@@ -13,7 +13,6 @@ from asyncdb_lint.semantics.kinds import Function
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.file_context import FileContext
     from asyncdb_lint.semantics.kinds import Kind
     from asyncdb_lint.semantics.project import Project
 
@@ -79,16 +78,6 @@ def forwards(project: Project, kind: Kind) -> bool:
     return any(
         isinstance(each, ex.Param) and each.function == function.qualname and each.name in stars
         for each in given
-    )
-
-
-def unpacks(file: FileContext) -> bool:
-    """Whether a file gives connect() a dict that is not written out there."""
-    return any(
-        isinstance(call, cst.Call)
-        and any(arg.star == "**" and not isinstance(arg.value, cst.Dict) for arg in call.args)
-        and getattr(file.kind(call.func), "name", "") in MAKING
-        for call in file.model.nodes.get(cst.Call, ())
     )
 
 

@@ -16,7 +16,6 @@ from asyncdb_lint.migrate.from_psycopg2.parameter_flow import (
     forwards,
     key_of,
     keys_of,
-    unpacks,
     wanted_elsewhere,
 )
 from asyncdb_lint.semantics import expressions as ex
@@ -25,6 +24,9 @@ from asyncdb_lint.semantics.kinds import Function
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from libcst.codemod import CodemodContext
+
+    from asyncdb_lint.migrate.command import Work
     from asyncdb_lint.semantics.model import Binding
 
 MESSAGE = "the key `{}` becomes an argument of connect(), which is called `{}`"
@@ -37,12 +39,15 @@ class ConnectionParameters(Rewrite):
 
     DESCRIPTION = "Rename keys of dicts that become arguments of psycopg2's connect()."
 
-    def examine(self) -> None:
+    def __init__(self, context: CodemodContext, work: Work | None = None) -> None:
+        super().__init__(context, work)
         self.places: dict[cst.CSTNode, None] = {}
         """Where a key is written: a text, or a keyword's argument."""
         self.seen: set[cst.CSTNode] = set()
         self.open_places: set[cst.CSTNode] = set()
         """Those of them whose dict others may read too."""
+
+    def examine(self) -> None:
         for call in self.calls():
             if self.full_name(call.func) in MAKING:
                 for arg in call.args:
@@ -69,12 +74,23 @@ class ConnectionParameters(Rewrite):
         keys = {key_of(each): each for each in keys_of(display)}
         holder = self.file.model.parents[display]
         is_given = isinstance(holder, cst.Arg) and isinstance(self.parent(holder), cst.Call)
-        if len(BESIDE & keys.keys()) < 2 or is_given or not any(unpacks(each.file) for each in self.works):
+        if len(BESIDE & keys.keys()) < 2 or is_given or not self.project_unpacks():
             return
         for old in KEYS.keys() & keys.keys():
             if keys[old] not in self.places:
                 message = f"if connect() gets this, the key `{old}` is called `{KEYS[old]}` in psycopg 3"
                 self.tell(keys[old], "manual", message, "rename it wherever the dict is read")
+
+    def project_unpacks(self) -> bool:
+        """Whether anybody gives connect() a dict of which not all keys are known."""
+        return any(
+            not ConnectionParameters(self.context, work).follow(arg.value, DEPTH)
+            for work in self.works
+            for call in work.file.model.nodes.get(cst.Call, ())
+            if isinstance(call, cst.Call) and getattr(work.file.kind(call.func), "name", "") in MAKING
+            for arg in call.args
+            if arg.star == "**"
+        )
 
     def follow_together(self, given: cst.BaseExpression, *, is_open: bool = False) -> None:
         """The keys of what is unpacked are renamed all, or none."""
