@@ -99,8 +99,9 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
 
 
 def is_concerned(rewrite: Rewrite) -> bool:
-    """Whether the file names the driver, or its project uses no other that writes parameters in the same way."""
-    return rewrite.DRIVER in rewrite.file.model.module.code or rewrite.work.is_only_driver
+    """Whether the file imports the driver, or its project uses no other that writes parameters in the same way."""
+    imports = rewrite.file.model.summary.imports
+    return rewrite.work.is_only_driver or any(name.partition(".")[0] == rewrite.DRIVER for name in imports)
 
 
 def is_statement(text: str) -> bool:
