@@ -196,6 +196,16 @@ FORMS = [
         "    return {r[0] async for r in rows(conn)}, max([r async for r in rows(conn)])",
     ),
     (
+        "class Db:\n    def __init__(self, conn: connection):\n        self.conn = conn\n\n"
+        "    def __enter__(self):\n        return self.conn.cursor()\n\n"
+        "    def __exit__(self, *error):\n        self.conn.close()\n\n"
+        "def work(conn):\n    with Db(conn) as cur:\n        cur.execute('x')",
+        "class Db:\n    def __init__(self, conn: psycopg.AsyncConnection):\n        self.conn = conn\n\n"
+        "    async def __aenter__(self):\n        return self.conn.cursor()\n\n"
+        "    async def __aexit__(self, *error):\n        await self.conn.close()\n\n"
+        "async def work(conn):\n    async with Db(conn) as cur:\n        await cur.execute('x')",
+    ),
+    (
         "class Repo:\n    def __init__(self, conn: connection):\n        self.conn = conn\n\n"
         "    def get(self, key):\n        cur = self.conn.cursor()\n        cur.execute('x', (key,))\n"
         "        return self.one(cur)\n\n    @staticmethod\n    def one(cur):\n        return cur.fetchone()\n\n"
@@ -248,6 +258,10 @@ async def main(dsn, loop):
         ("await asyncio.to_thread(functools.partial(load, dsn, key=3))", "await load(dsn, key=3)"),
         ("await asyncio.to_thread(lambda: load(dsn))", "await load(dsn)"),
         ("(await asyncio.to_thread(load, dsn)) + 1", "(await load(dsn)) + 1"),
+        (
+            "await asyncio.gather(*[asyncio.to_thread(load, dsn, n) for n in range(3)])",
+            "await asyncio.gather(*[load(dsn, n) for n in range(3)])",
+        ),
     ],
 )
 def test_what_ran_in_a_thread_is_awaited(tmp_path: Path, before: str, after: str) -> None:
@@ -416,6 +430,66 @@ def test_endpoints_become_asynchronous_where_that_is_wanted(tmp_path: Path) -> N
         tmp_path
     )
     assert any("runs on the event loop" in each.message for each in found.items)
+
+
+POOL = """
+from psycopg2.pool import ThreadedConnectionPool
+
+
+class Pooled:
+    def __init__(self, pool: ThreadedConnectionPool):
+        self.pool = pool
+
+    def ping(self):
+        conn = self.pool.getconn()
+        try:
+            conn.cursor().execute("select 1")
+        finally:
+            self.pool.putconn(conn, close=True)
+
+
+async def main(dsn):
+    pool = ThreadedConnectionPool(1, 4, dsn)
+    Pooled(pool).ping()
+    pool.closeall()
+"""
+
+
+def test_pools_are_opened_where_the_loop_runs(tmp_path: Path) -> None:
+    found = run(tmp_path, {"program.py": POOL}, unsafe=True)
+    assert not found.manual
+    assert body(tmp_path) == textwrap.dedent("""\
+        from psycopg_pool import AsyncConnectionPool
+
+
+        class Pooled:
+            def __init__(self, pool: AsyncConnectionPool):
+                self.pool = pool
+
+            async def ping(self):
+                conn = await self.pool.getconn()
+                try:
+                    await conn.cursor().execute("select 1")
+                finally:
+                    await conn.close()
+                    await self.pool.putconn(conn)
+
+
+        async def main(dsn):
+            pool = AsyncConnectionPool(dsn, min_size=1, max_size=4, open=False)
+            await pool.open()
+            await Pooled(pool).ping()
+            await pool.close()
+    """)
+
+
+def test_pools_stay_where_they_cannot_be_opened(tmp_path: Path) -> None:
+    text = POOL.replace("async def main(dsn):\n    pool", "pool").replace(
+        "4, dsn)\n", '4, "")\n\nasync def main():\n'
+    )
+    found = run(tmp_path, {"program.py": text}, unsafe=True)
+    assert "a pool that is made at import cannot be opened there" in manual(found)[0]
+    assert "await" not in body(tmp_path)
 
 
 def test_tests_are_reported(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ class _Applying(cst.CSTTransformer):
             if not isinstance(result, cst.CSTNode):
                 return self.made_last(original_node, result)
         result = self.made_last(original_node, result)
+        if not isinstance(result, cst.CSTNode):
+            return result
         if isinstance(original_node, cst.SimpleStatementLine) and original_node.body and not result.body:
             return cst.RemoveFromParent()
         if isinstance(original_node, cst.IndentedBlock) and original_node.body and not result.body:

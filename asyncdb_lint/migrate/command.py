@@ -40,8 +40,11 @@ SHARED = "asyncdb-lint shared"
 """Keys of `CodemodContext.scratch`: what was done, whether behaviour may change, all files in the works, and what
 rewrites have found out about them together."""
 
-TWINS = {"Connection", "Cursor", "ClientCursor", "RawCursor", "ServerCursor"}
-"""Classes of psycopg 3 that have an asynchronous twin, called `Async…`."""
+TWINS = {
+    "psycopg": {"Connection", "Cursor", "ClientCursor", "RawCursor", "ServerCursor"},
+    "psycopg_pool": {"ConnectionPool"},
+}
+"""Classes of psycopg 3, by module, that have an asynchronous twin, called `Async…`."""
 
 Outcome = Literal["rewritten", "changed behaviour", "manual"]
 
@@ -219,7 +222,7 @@ class Rewrite(CodemodCommand, abc.ABC):
 
         Where connections become asynchronous, the name is that of the asynchronous class.
         """
-        if module == "psycopg" and name in TWINS and self.is_asynchronous(node):
+        if name in TWINS.get(module, ()) and self.is_asynchronous(node):
             name = f"Async{name}"
         return self.work.imports.name(node, module, name)
 

@@ -259,6 +259,56 @@ MODULES = {
                 return found
         """,
     },
+    "pools": {
+        "pooled": """
+            from psycopg2.pool import ThreadedConnectionPool
+
+
+            class Database:
+                def __init__(self, pool: ThreadedConnectionPool):
+                    self.pool = pool
+
+                def __enter__(self):
+                    self.conn = self.pool.getconn()
+                    return self.conn.cursor()
+
+                def __exit__(self, kind, error, trace):
+                    if kind is None:
+                        self.conn.commit()
+                    else:
+                        self.conn.rollback()
+                    self.pool.putconn(self.conn)
+
+
+            def add(pool, body):
+                with Database(pool) as cur:
+                    cur.execute("insert into note (body) values (%s) returning body", (body,))
+                    return cur.fetchone()[0]
+
+
+            def failing(pool):
+                try:
+                    with Database(pool) as cur:
+                        cur.execute("insert into note (body) values ('never')")
+                        cur.execute("select 1 / 0")
+                except Exception as error:
+                    return type(error).__name__
+        """,
+        "work": """
+            import asyncio
+
+            import pooled
+            from psycopg2.pool import ThreadedConnectionPool
+
+
+            async def work(dsn):
+                pool = ThreadedConnectionPool(1, 4, dsn)
+                together = await asyncio.gather(*[asyncio.to_thread(pooled.add, pool, str(n)) for n in range(4)])
+                found = sorted(together), pooled.failing(pool), pooled.add(pool, "last")
+                pool.closeall()
+                return found
+        """,
+    },
     "endpoints": {
         "db": DB,
         "app": """

@@ -37,7 +37,9 @@ PLAIN_BASES = {
     "builtins.Exception",
 }  # fmt: skip
 """Library classes that call no method of a subclass but the special ones."""
-AWAITABLE_SPECIAL = {"__call__"}
+PAIR = {"__enter__": "__exit__", "__exit__": "__enter__"}
+ASYNC_NAMES = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
+AWAITABLE_SPECIAL = {"__call__", *PAIR}
 BUILTIN_METHODS = {
     name
     for cls in (dict, list, set, str, bytes, tuple, int, io.TextIOWrapper, io.BufferedReader)
@@ -107,6 +109,9 @@ def obstacles(function: FunctionFacts, *, unsafe: bool) -> Iterator[Obstacle]:
         yield no(f"`{name}` cannot be a coroutine", "connect in a method or function that makes the object")
     elif last.startswith("__") and last.endswith("__") and last not in AWAITABLE_SPECIAL:
         yield no(f"Python itself calls `{name}` and does not await it", "do the work in another method")
+    cls = name.rpartition(".")[0]
+    if last in PAIR and f"{cls}.{PAIR[last]}" not in function.file.model.summary.functions:
+        yield no(f"`{name}` has no `{PAIR[last]}` beside it", "define both in one class")
     for full, decorator in decorators(function):
         if full in INDIFFERENT:
             continue
@@ -190,6 +195,8 @@ def called(facts: FileFacts, each: Reference, function: FunctionFacts) -> Iterat
     if call is None:
         return  # a special method, of which its own shape tells
     parent = model.parents[call]
+    if function.name.rpartition(".")[2] in PAIR:
+        yield Obstacle(each.module, call, f"{function.shown} is called by its name", "use `with`")
     if is_manager(function):
         if not (isinstance(parent, cst.WithItem) and is_plain_with(model.parents[parent])):
             yield Obstacle(

@@ -89,6 +89,8 @@ class FileFacts:
     functions: dict[str, FunctionFacts] = dataclasses.field(default_factory=dict)
     references: list[Reference] = dataclasses.field(default_factory=list)
     unknown: list[Named] = dataclasses.field(default_factory=list)
+    entered: list[cst.BaseExpression] = dataclasses.field(default_factory=list)
+    """What plain `with` statements enter of which nobody knows what it is."""
     of_scope: dict[Scope, FunctionFacts] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

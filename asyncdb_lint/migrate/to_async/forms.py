@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 Form = Literal["awaited", "plain", "set", "missing"]
 
-CLASSES = {"connection": "psycopg.AsyncConnection", "cursor": "psycopg.AsyncCursor"}
+CLASSES = {
+    "connection": "psycopg.AsyncConnection", "cursor": "psycopg.AsyncCursor",
+    "pool": "psycopg_pool.pool_async.AsyncConnectionPool",
+}  # fmt: skip
 """By role, the class whose members say what has to be awaited."""
 RENAMED = {"readonly": "read_only"}
 # What other rewrites put into other words; none of it waits.
@@ -25,12 +28,14 @@ PLAIN = {
         "get_dsn_parameters", "isexecuting", "pgconn_ptr",
     },
     "cursor": {"connection", "description", "name", "itersize", "scrollable", "withhold", "mogrify"},
+    "pool": {"closed", "minconn", "maxconn"},
 }  # fmt: skip
 ASSIGNED = {"connection": {"cursor_factory"}, "cursor": {"arraysize", "itersize", "scrollable", "withhold"}}
 """Attributes that may be set as before, or whose rewrite sees to it."""
 STATEMENTS = {
     "connection": {"set_session", "set_isolation_level", "set_client_encoding", "reset"},
     "cursor": {"copy_expert", "copy_from", "copy_to", "callproc"},
+    "pool": {"putconn"},
 }
 """Methods whose rewrites put one or more statements in the place of a call, or a helper that waits."""
 SETTERS = {name: f"set_{name}" for name in ("autocommit", "isolation_level", "read_only", "deferrable")}
@@ -38,7 +43,8 @@ CURSOR_CLASSES = {
     f"psycopg2.extras.{name}"
     for name in ("RealDictCursor", "NamedTupleCursor", "DictCursor", "DictCursorBase")
 }
-OWN_CLASSES = {"psycopg2.extensions.connection", "psycopg2.extensions.cursor", *CURSOR_CLASSES}
+POOL_CLASSES = {f"psycopg2.pool.{name}" for name in ("SimpleConnectionPool", "ThreadedConnectionPool")}
+OWN_CLASSES = {"psycopg2.extensions.connection", "psycopg2.extensions.cursor", *CURSOR_CLASSES, *POOL_CLASSES}
 """The classes whose objects have an asynchronous equal."""
 TAKING = {
     "psycopg2.extras.execute_batch": "awaited", "psycopg2.extras.execute_values": "awaited",
@@ -86,12 +92,14 @@ def form(knowledge: Knowledge, role: str, name: str, *, called: bool, assigned: 
         if name in ASSIGNED.get(role, ()):
             return "plain"
         return "set" if RENAMED.get(name, name) in SETTERS and role == "connection" else "missing"
+    if role == "pool" and called and name in ("getconn", "closeall"):
+        return "awaited"
     if name in PLAIN.get(role, ()):
         return "plain"
     if name in STATEMENTS.get(role, ()):
         return "awaited" if called else "missing"
-    before = knowledge.member(f"psycopg2.extensions.{role}", name) if role in CLASSES else None
-    after = knowledge.member(CLASSES[role], name) if role in CLASSES else None
+    before = knowledge.member(f"psycopg2.extensions.{role}", name)
+    after = knowledge.member(CLASSES[role], name)
     if before is None or after is None or (before.protocol == "property") != (after.protocol == "property"):
         return "missing"
     if after.protocol == "coroutine":

@@ -8,6 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async import forms
+from asyncdb_lint.migrate.to_async.facts import ON_IMPORT
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Manager, Module, Sequence
 from asyncdb_lint.semantics.tracing import is_bound, slots
@@ -25,8 +26,8 @@ UNKNOWN = "nobody knows what becomes of it"
 class Objects:
     """Enters into a file's facts what is done with objects of psycopg2's."""
 
-    def __init__(self, facts: FileFacts) -> None:
-        self.facts, self.file = facts, facts.file
+    def __init__(self, facts: FileFacts, *, unsafe: bool) -> None:
+        self.facts, self.file, self.unsafe = facts, facts.file, unsafe
         self.model, self.project = facts.file.model, facts.file.project
 
     def gather(self) -> None:
@@ -65,10 +66,8 @@ class Objects:
             return
         function = self.facts.around(node)
         function.touches = True
-        if role == "pool":
-            function.obstruct(
-                node, "a pool is used", "make an `AsyncConnectionPool` where the loop runs, by hand"
-            )
+        if role == "pool" and not self.unsafe:
+            function.obstruct(node, "a pool is used", "`--unsafe-fixes` makes it an `AsyncConnectionPool`")
         elif not forms.has_equal(kind):
             function.obstruct(
                 node,
@@ -126,17 +125,21 @@ class Objects:
         assigned = isinstance(parent, cst.AssignTarget) or (
             isinstance(parent, (cst.AnnAssign, cst.AugAssign)) and parent.target is node
         )
-        if role == "pool":
-            return  # told where the pool itself stands
         form = forms.form(self.project.knowledge, role, name, called=called, assigned=assigned)
         statement = self.model.parents.get(parent) if assigned else None
+        if role == "pool" and isinstance(parent, cst.Call) and len(parent.args) > (name == "putconn"):
+            closes = [arg for arg in parent.args if arg.keyword is not None and arg.keyword.value == "close"]
+            if name == "getconn" or len(parent.args) - len(closes) > 1:
+                function.obstruct(
+                    parent, f"`{name}()` is given a key", "keep the connection of a key yourself"
+                )
         if form == "missing" or (form == "set" and not is_single(statement)):
             what = "assigning to" if assigned else "calling" if called else "reading"
             function.obstruct(node, f"{what} `{name}` has no asynchronous form here", "write it by hand")
         elif form == "awaited":
             assert isinstance(parent, cst.Call)
             self.wait(parent, function)
-            if name in forms.STATEMENTS[role] and not is_whole_line(self.facts, parent):
+            if name in forms.STATEMENTS.get(role, ()) and not is_whole_line(self.facts, parent):
                 function.obstruct(
                     parent, f"`{name}()` becomes several statements", "give it a line of its own"
                 )
@@ -171,6 +174,22 @@ class Objects:
                     function.obstruct(arg, f"`connect()` is given {what}", "spell out its arguments")
         elif forms.TAKING.get(name) == "awaited":
             self.wait(call, function)
+        elif isinstance(kind, Class) and kind.name in forms.POOL_CLASSES:
+            self.note_pool(call, function)
+
+    def note_pool(self, call: cst.Call, function: FunctionFacts) -> None:
+        """A pool has to be opened in a running loop, after it is made."""
+        function.touches = True
+        self.wait(call, function)
+        statement = self.model.parents[call]
+        is_held = isinstance(statement, cst.Assign) and len(statement.targets) == 1
+        if function.name.endswith(f":{ON_IMPORT}"):
+            function.obstruct(
+                call, "a pool that is made at import cannot be opened there",
+                "make it without opening, and `await pool.open()` where the application starts",
+            )  # fmt: skip
+        elif not is_held or not is_alone(self.model.parents[statement]):
+            function.obstruct(call, "a pool has to be opened after it is made", "give it a name first")
 
     # Where an object goes
 
@@ -214,6 +233,13 @@ class Objects:
         block = self.model.parents[item]
         if isinstance(block, cst.With) and block.asynchronous is None:
             self.wait(block, function)
+            if isinstance(item, cst.WithItem) and self.is_lent(item.item):
+                self.lose(item, function, "what a pool lends is entered here")
+
+    def is_lent(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression is `pool.getconn()`."""
+        is_method = isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)
+        return is_method and self.role(node.func.value) == "pool"  # type: ignore[attr-defined]
 
     def follow_stored(self, node: cst.BaseExpression, consumer: cst.CSTNode, function: FunctionFacts) -> None:
         """Attributes are read elsewhere; parts of a tuple that is returned are known by their place."""
@@ -280,6 +306,8 @@ class Objects:
                 self.follow_parameter(target.name, args, arg, callee, function)
             return
         name = getattr(kind, "name", "")
+        if isinstance(call.func, cst.Attribute) and self.role(call.func.value) == "pool":
+            return
         if isinstance(kind, Class) and ":" in name and self.is_declared_in(name):
             return
         if name in forms.HARMLESS or name in forms.TAKING or name.startswith("logging."):

@@ -65,8 +65,20 @@ class Plan:
     """What behaves otherwise."""
 
     def covers(self, file: FileContext, node: cst.CSTNode) -> bool:
-        """Whether the function around a node uses asynchronous objects."""
-        return self.files[file.model.name].around(node).name in self.changed
+        """Whether connections and cursors are asynchronous where a node stands; an annotation is its function's."""
+        facts, parents = self.files[file.model.name], file.model.parents
+        holder: cst.CSTNode | None = node
+        while isinstance(holder, (cst.BaseExpression, cst.SubscriptElement, cst.Index)):
+            holder = parents.get(holder)
+        if isinstance(holder, cst.Annotation):
+            while holder is not None and not isinstance(holder, (cst.FunctionDef, cst.ClassDef, cst.Module)):
+                holder = parents.get(holder)
+            if isinstance(holder, cst.FunctionDef):
+                return facts.of_scope[file.model.opened[holder]].name in self.changed
+            if isinstance(holder, cst.ClassDef):
+                cls = f"{file.model.name}:{file.model.opened[holder].qualname}."
+                return any(each.startswith(cls) for each in self.changed)
+        return facts.around(node).name in self.changed
 
 
 def decide(files: Iterable[FileContext], given: Collection[str], *, unsafe: bool = False) -> Plan:
@@ -83,7 +95,7 @@ class Planning:
         self.files: dict[str, FileFacts] = {}
         for file in files:
             facts = self.files[file.model.name] = FileFacts(file)
-            Objects(facts).gather()
+            Objects(facts, unsafe=unsafe).gather()
             References(facts).gather()
         self.functions = {
             name: function
@@ -134,8 +146,11 @@ class Planning:
         return found
 
     def alike(self, name: str) -> list[str]:
-        """The methods in whose place a method may run, and those that may run in its own."""
-        return [each for each in candidates.replaceable(self.files, name) if each in self.functions]
+        """The methods in whose place a method may run, those that may run in its own, and the other of a pair."""
+        found = [each for each in candidates.replaceable(self.files, name) if each in self.functions]
+        cls, _, method = name.rpartition(".")
+        other = f"{cls}.{candidates.PAIR[method]}" if method in candidates.PAIR else ""
+        return [*found, other] if other in self.functions else found
 
     def components(self) -> Iterator[Component]:
         """The functions that hang together, in a stable order."""
@@ -188,6 +203,7 @@ class Planning:
             for reference in self.references.get(name, ()):
                 found += self.judge(reference, name, component)
         found += self.unresolved(component)
+        found += self.unknown_blocks(component)
         component.obstacles = list({each.reason: each for each in reversed(found)}.values())[::-1]
 
     def needing(self, component: Component) -> set[str]:
@@ -257,6 +273,21 @@ class Planning:
                             module, each.node, f"`{shown}` may be {self.functions[name].shown}",
                             f"annotate `{facts.file.source(each.node.value, 40)}`",
                         )  # fmt: skip
+
+    def unknown_blocks(self, component: Component) -> Iterator[Obstacle]:
+        """`with` statements that may enter an object of a class whose `__enter__` would have to be awaited."""
+        entered = {name.partition(":")[0] for name in component.converted if name.endswith(".__enter__")}
+        for module, facts in self.files.items() if entered else ():
+            index, names = facts.file.project.index, facts.file.model.summary.imports
+            if names_test(module) or entered.isdisjoint(
+                {module, *(index.locate(each, module) for each in names)}
+            ):
+                continue
+            for node in facts.entered:
+                shown = facts.file.source(node, 40)
+                yield Obstacle(
+                    module, node, f"nobody knows what `with {shown}` enters", f"annotate `{shown}`"
+                )
 
     def has_root(self, component: Component) -> bool:
         """Whether something asynchronous leads to a component."""

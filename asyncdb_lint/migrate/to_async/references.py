@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async.facts import Named, Reference
 from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics import expressions as ex
@@ -22,6 +23,11 @@ AWAITABLE = {
     "starlette.concurrency.run_in_threadpool", "fastapi.concurrency.run_in_threadpool",
 }  # fmt: skip
 """Coroutine functions that run a function in a thread: a coroutine function's own coroutine can take their place."""
+AWAITING = {
+    f"asyncio.{name}"
+    for name in ("gather", "wait_for", "shield", "create_task", "ensure_future", "as_completed")
+} | {"asyncio.TaskGroup.create_task"}
+"""Functions that see to a coroutine that they are given."""
 EXECUTOR = "run_in_executor"
 OWN_KEYWORDS = {"cancellable", "limiter", "abandon_on_cancel"}  # anyio's and trio's, not the function's
 SPECIAL: dict[type[cst.CSTNode], tuple[str, ...]] = {
@@ -58,6 +64,8 @@ class References:
             assert isinstance(call, cst.Call)
             if not isinstance(call.func, (cst.Name, cst.Attribute)):
                 self.note_called(call)
+            elif dotted(call.func).endswith(".enter_context"):
+                self.note_entered(call)
         self.note_special()
         self.note_injected()
 
@@ -91,6 +99,17 @@ class References:
                 self.facts.unknown.append(Named(self.model.name, self.facts.around(node).name, node))
             self.note_property(node)
 
+    def note_entered(self, call: cst.Call) -> None:
+        """`stack.enter_context(thing)` runs `__enter__` and `__exit__`."""
+        for arg in call.args[:1]:
+            targets = [
+                each.name
+                for name in ("__enter__", "__exit__")
+                for each in self.tracing.dispatch(self.file.kind(arg.value), name)
+            ]
+            if targets:
+                self.add(arg.value, tuple(targets), "handed")
+
     def is_super(self, node: cst.BaseExpression) -> bool:
         return isinstance(node, cst.Call) and self.file.kind(node.func) == Function("builtins.super")
 
@@ -114,6 +133,8 @@ class References:
             for node in self.model.nodes.get(kind, ()):
                 for expression in self.operands(node):
                     owner = self.file.kind(expression)
+                    if isinstance(owner, Unknown) and kind is cst.With:
+                        self.facts.entered.append(expression)
                     if not isinstance(owner, Instance) or ":" not in owner.name:
                         continue
                     for name in names:
@@ -154,6 +175,15 @@ class References:
     def is_depends(self, call: cst.Call) -> bool:
         return callables.is_depends(self.project, self.model.name, self.model.exprs.get(call))
 
+    def is_gathered(self, node: cst.CSTNode) -> bool:
+        """Whether a coroutine is given to what awaits it: `asyncio.gather(…)`, also in a list that is unpacked."""
+        holder = self.model.parents[node]
+        while isinstance(holder, (cst.ListComp, cst.GeneratorExp, cst.Element, cst.List, cst.Tuple)):
+            holder = self.model.parents[holder]
+        call = self.model.parents.get(holder) if isinstance(holder, cst.Arg) else None
+        kind = self.file.kind(call.func) if isinstance(call, cst.Call) else None
+        return getattr(kind, "name", "") in AWAITING
+
     def is_replaceable(self, offload: Offload) -> bool:
         """Whether a coroutine may stand where a function is handed to a thread now."""
         if any(arg.star for arg in offload.arguments):
@@ -166,7 +196,7 @@ class References:
         is_foreign = any(
             arg.keyword is not None and arg.keyword.value in OWN_KEYWORDS for arg in offload.arguments
         )
-        return awaited and not is_foreign
+        return (awaited or self.is_gathered(offload.call)) and not is_foreign
 
     # Dependencies
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Obstacle, Reference
 
 ITERATORS = {"Iterator": "AsyncIterator", "Iterable": "AsyncIterable", "Generator": "AsyncGenerator"}
-ANNOTATIONS = {"connection": "AsyncConnection", "cursor": "AsyncCursor"}
+NAMES = {"connection": "Connection", "cursor": "Cursor"}
 
 CLOSING = Helper(
     "closing_async",
@@ -68,6 +68,9 @@ class ToAsync(Rewrite):
             return  # a lambda goes away with the call that hands it to a thread
         self.change(node, lambda updated: updated.with_changes(asynchronous=ASYNC))
         self.tell(node.name, "rewritten", f"{function.shown} is `async def`")
+        if node.name.value in candidates.ASYNC_NAMES:
+            name = candidates.ASYNC_NAMES[node.name.value]
+            self.change(node.name, lambda updated: updated.with_changes(value=name))
         for full, decorator in candidates.decorators(function):
             if full == candidates.MANAGER:
                 self.change_manager(decorator)
@@ -132,6 +135,9 @@ class ToAsync(Rewrite):
             name = self.name(call.func, "psycopg", "AsyncConnection")
             self.change(call.func, lambda _: cst.parse_expression(f"{name}.connect"))
             self.tell(call, "rewritten", "the connection is an `AsyncConnection`")
+        elif isinstance(kind := self.file.kind(call.func), Class) and kind.name in forms.POOL_CLASSES:
+            self.open_pool(call)
+            return
         self.list_generators(call)
         line = self.line_of(call)
         if line is None:
@@ -139,11 +145,24 @@ class ToAsync(Rewrite):
         else:
             self.change_line(line, call.func)
 
+    def open_pool(self, call: cst.Call) -> None:
+        """A pool is made closed, and opened where the loop runs."""
+        assignment = cst.ensure_type(cast("cst.CSTNode", self.parent(call)), cst.Assign)
+        target = assignment.targets[0].target
+        opening = cst.parse_statement(f"await {self.file.source(target, 10_000)}.open()")
+        self.change_last(call, closed)
+        line = cast("cst.CSTNode", self.parent(assignment))
+        self.change_last(line, lambda updated: cst.FlattenSentinel([updated, opening]))
+        self.tell(call, "rewritten", "the pool is an `AsyncConnectionPool`, opened by `await pool.open()`")
+
     def change_line(self, line: cst.CSTNode | None, member: cst.BaseExpression) -> None:
         """Await whatever other rewrites have made of a line that uses a member of a connection or cursor."""
         assert line is not None
-        owner = cst.ensure_type(member, cst.Attribute).value
-        known = {dotted(owner): forms.CLASSES[self.role(self.file.kind(owner))]}
+        call = self.parent(member)
+        objects = [cst.ensure_type(member, cst.Attribute).value]
+        objects += [arg.value for arg in call.args] if isinstance(call, cst.Call) else []
+        roles = {dotted(each): self.role(self.file.kind(each)) for each in objects}
+        known = {name: forms.CLASSES[role] for name, role in roles.items() if name and role}
 
         def put(updated: cst.CSTNode) -> object:
             helpers = (name for name, each in self.work.helpers.items() if each.is_coroutine)
@@ -198,9 +217,10 @@ class ToAsync(Rewrite):
         if self.role(kind):
             return True
         return any(
-            item.item is each.call and any(candidates.is_manager(found) for found in self.targets(each))
+            item.item is each.node
+            or (item.item is each.call and any(map(candidates.is_manager, self.targets(each))))
             for each in self.converted_references()
-        ) or bool(self.role(kind))
+        )
 
     def role(self, kind: object) -> str:
         return forms.role_of(self.file.project, kind)  # type: ignore[arg-type]
@@ -230,6 +250,8 @@ class ToAsync(Rewrite):
         """A call is awaited, iterated or entered; one through a thread is a call."""
         targets = self.targets(reference)
         call = reference.call
+        if targets and call is None and reference.how == "called" and not self.file.is_test:
+            self.change_entered(reference)
         if not targets or call is None or reference.within not in self.facts.functions or self.file.is_test:
             return
         if reference.how == "offloaded":
@@ -237,11 +259,7 @@ class ToAsync(Rewrite):
         elif reference.how != "called":
             return
         elif candidates.is_manager(targets[0]):
-            block = self.parent(cast(cst.CSTNode, self.parent(call)))
-            waits = self.facts.functions[reference.within].waits
-            if isinstance(block, cst.With) and block not in waits and block not in self.listed:
-                self.listed.add(block)
-                self.change_with(block)
+            self.change_entered(reference)
         elif candidates.is_generator(targets[0]):
             loop = cast(cst.CSTNode, self.parent(call))
             self.change(loop, lambda updated: updated.with_changes(asynchronous=ASYNC))
@@ -249,6 +267,15 @@ class ToAsync(Rewrite):
         else:
             self.await_(call)
             self.list_generators(call)
+
+    def change_entered(self, reference: Reference) -> None:
+        """The `with` statement that enters what a reference gives, unless it is seen to already."""
+        entered = self.parent(reference.call or reference.node)
+        block = self.parent(entered) if isinstance(entered, cst.WithItem) else None
+        waits = self.facts.functions[reference.within].waits
+        if isinstance(block, cst.With) and block not in waits and block not in self.listed:
+            self.listed.add(block)
+            self.change_with(block)
 
     def change_offload(self, reference: Reference, call: cst.Call) -> None:
         """`await asyncio.to_thread(f, x)` is `await f(x)`."""
@@ -280,28 +307,20 @@ class ToAsync(Rewrite):
             kind = self.file.kind(node)
             if not isinstance(kind, Class) or kind.name not in forms.OWN_CLASSES:
                 continue
-            if kind.name in forms.CURSOR_CLASSES or not self.is_annotation_of_changed(node):
+            if kind.name in forms.CURSOR_CLASSES | forms.POOL_CLASSES or node not in self.file.positions:
                 continue
-            name = self.name(node, "psycopg", ANNOTATIONS[kind.name.rpartition(".")[2]])
+            if not self.is_annotation(node) or not self.is_asynchronous(node):
+                continue
+            name = self.name(node, "psycopg", NAMES[kind.name.rpartition(".")[2]])
             self.claim(node)
             self.change(node, lambda _, name=name: cst.parse_expression(name))  # type: ignore[misc]
 
-    def is_annotation_of_changed(self, node: cst.CSTNode) -> bool:
-        """Whether a node stands in an annotation of what is asynchronous now."""
-        found: cst.CSTNode | None = node
-        while isinstance(found, (cst.BaseExpression, cst.SubscriptElement, cst.Index)):
-            found = self.parent(found)
-        if not isinstance(found, cst.Annotation):
-            return False
-        holder = self.parent(found)
-        while holder is not None and not isinstance(holder, (cst.FunctionDef, cst.ClassDef, cst.Module)):
+    def is_annotation(self, node: cst.CSTNode) -> bool:
+        """Whether a class stands where it says what something is."""
+        holder: cst.CSTNode | None = node
+        while isinstance(holder, (cst.BaseExpression, cst.SubscriptElement, cst.Index)):
             holder = self.parent(holder)
-        if isinstance(holder, cst.FunctionDef):
-            return self.facts.of_scope[self.file.model.opened[holder]].name in self.plan.changed
-        if isinstance(holder, cst.ClassDef):
-            cls = f"{self.file.model.name}:{self.file.model.opened[holder].qualname}."
-            return any(each.startswith(cls) for each in self.plan.changed)
-        return False
+        return isinstance(holder, cst.Annotation)
 
     # The report
 
@@ -330,6 +349,17 @@ class ToAsync(Rewrite):
                     reference.node, "manual", f"{names} is a coroutine function now",
                     "await it in a test that runs on a loop (pytest-asyncio, anyio)",
                 )  # fmt: skip
+
+
+def closed(pool: cst.Call) -> cst.Call:
+    """A pool that is made without being opened."""
+    args = [
+        arg.with_changes(value=cst.Name("False"))
+        if arg.keyword is not None and arg.keyword.value == "open"
+        else arg
+        for arg in pool.args
+    ]
+    return pool.with_changes(args=args)
 
 
 def fetched(cursor: cst.BaseExpression) -> cst.BaseExpression:
