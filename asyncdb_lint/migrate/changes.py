@@ -48,7 +48,7 @@ class _Applying(cst.CSTTransformer):
             if not isinstance(result, cst.CSTNode):
                 return self.made_last(original_node, result)
         result = self.made_last(original_node, result)
-        if not isinstance(result, cst.CSTNode):
+        if not hasattr(result, "body"):
             return result
         if isinstance(original_node, cst.SimpleStatementLine) and original_node.body and not result.body:
             return cst.RemoveFromParent()

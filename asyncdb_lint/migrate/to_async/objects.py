@@ -182,6 +182,11 @@ class Objects:
         function.touches = True
         self.wait(call, function)
         statement = self.model.parents[call]
+        given = {arg.keyword.value if arg.keyword is not None else arg.star for arg in call.args}
+        if not given.isdisjoint({"*", "**", "connection_factory", "async", "async_"}):
+            function.obstruct(
+                call, "a pool is made with arguments that are not all visible", "spell them out"
+            )
         is_held = isinstance(statement, cst.Assign) and len(statement.targets) == 1
         if function.name.endswith(f":{ON_IMPORT}"):
             function.obstruct(

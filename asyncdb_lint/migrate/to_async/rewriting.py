@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Obstacle, Reference
 
 ITERATORS = {"Iterator": "AsyncIterator", "Iterable": "AsyncIterable", "Generator": "AsyncGenerator"}
-NAMES = {"connection": "Connection", "cursor": "Cursor"}
+NAMES = {
+    "psycopg2.extensions.connection": ("psycopg", "Connection"),
+    "psycopg2.extensions.cursor": ("psycopg", "Cursor"),
+    **dict.fromkeys(forms.POOL_CLASSES, ("psycopg_pool", "ConnectionPool")),
+}
 
 CLOSING = Helper(
     "closing_async",
@@ -135,7 +139,8 @@ class ToAsync(Rewrite):
             name = self.name(call.func, "psycopg", "AsyncConnection")
             self.change(call.func, lambda _: cst.parse_expression(f"{name}.connect"))
             self.tell(call, "rewritten", "the connection is an `AsyncConnection`")
-        elif isinstance(kind := self.file.kind(call.func), Class) and kind.name in forms.POOL_CLASSES:
+        elif self.full_name(call.func) in forms.POOL_CLASSES:
+            self.rename(call.func, self.full_name(call.func))
             self.open_pool(call)
             return
         self.list_generators(call)
@@ -305,15 +310,16 @@ class ToAsync(Rewrite):
         for node in (*self.file.model.nodes.get(cst.Name, ()), *self.file.model.nodes.get(cst.Attribute, ())):
             assert isinstance(node, (cst.Name, cst.Attribute))
             kind = self.file.kind(node)
-            if not isinstance(kind, Class) or kind.name not in forms.OWN_CLASSES:
+            if not isinstance(kind, Class) or kind.name not in NAMES or node not in self.file.positions:
                 continue
-            if kind.name in forms.CURSOR_CLASSES | forms.POOL_CLASSES or node not in self.file.positions:
-                continue
-            if not self.is_annotation(node) or not self.is_asynchronous(node):
-                continue
-            name = self.name(node, "psycopg", NAMES[kind.name.rpartition(".")[2]])
-            self.claim(node)
-            self.change(node, lambda _, name=name: cst.parse_expression(name))  # type: ignore[misc]
+            if self.is_annotation(node) and self.is_asynchronous(node):
+                self.rename(node, kind.name)
+
+    def rename(self, node: cst.BaseExpression, full: str) -> None:
+        """Name the asynchronous class where psycopg2's is named."""
+        name = self.name(node, *NAMES[full])
+        self.claim(node)
+        self.change(node, lambda _: cst.parse_expression(name))
 
     def is_annotation(self, node: cst.CSTNode) -> bool:
         """Whether a class stands where it says what something is."""
