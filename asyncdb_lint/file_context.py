@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.config import Settings
     from asyncdb_lint.finding import Applicability, Severity
     from asyncdb_lint.knowledge import Member
+    from asyncdb_lint.migrate.asking import Answer
     from asyncdb_lint.rule import Rule
     from asyncdb_lint.semantics.model import Model, Scope
     from asyncdb_lint.semantics.project import Project
@@ -146,6 +147,13 @@ class FileContext:
     def engines(self) -> Mapping[cst.Call, EngineCall]:
         """The calls in the file that make an engine, a pool or a driver's connection."""
         return engine_calls(self)
+
+    @functools.cached_property
+    def leaving_psycopg2(self) -> Answer:
+        """What the migration to psycopg 3 says of the file; only rules ask that are off by default."""
+        from asyncdb_lint.migrate.asking import ask  # takes long to import
+
+        return ask(self)
 
     @functools.cached_property
     def is_test(self) -> bool:

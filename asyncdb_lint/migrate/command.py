@@ -71,6 +71,8 @@ class Work:
         self.changes = Changes()
         self.imports = Imports(file.model, self.changes, driver)
         self.items: list[Item] = []
+        self.nodes: dict[Item, cst.CSTNode] = {}
+        """What the items are about."""
         self.claimed: set[cst.CSTNode] = set()
         self.left: set[cst.CSTNode] = set()
         """Uses of the driver's names that stay as they are, and of which a rewrite has told."""
@@ -92,6 +94,11 @@ class Work:
             place = self.file.span(statement)[0]
             self.items.append(Item(self.file.model.path, place, "manual", CODES["manual"], said, advice))
         return statement is not None
+
+    def enter(self, item: Item, node: cst.CSTNode) -> None:
+        """Take an item about a node down."""
+        self.items.append(item)
+        self.nodes[item] = node
 
     def result(self) -> cst.Module:
         """The tree with all changes made; the same tree if there are none."""
@@ -245,7 +252,7 @@ class Rewrite(CodemodCommand, abc.ABC):
     def tell(self, node: cst.CSTNode, outcome: Outcome, message: str, advice: str = "") -> None:
         """Enter what is done at a node, or left to do."""
         start = self.file.span(node)[0]
-        self.work.items.append(Item(self.file.model.path, start, outcome, CODES[outcome], message, advice))
+        self.work.enter(Item(self.file.model.path, start, outcome, CODES[outcome], message, advice), node)
 
 
 def alone(tree: cst.Module) -> FileContext:

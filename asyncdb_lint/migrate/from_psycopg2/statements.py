@@ -166,12 +166,13 @@ class Statements(Rewrite):
 
     def tell_at(self, case: Case, outcome: Outcome, message: str, advice: str) -> None:
         where = case.literal.row_of(case.finding.start)
-        start = self.file.span(where[0].node if where is not None else case.execution.sql)[0]
+        node = where[0].node if where is not None else case.execution.sql
+        start = self.file.span(node)[0]
         if where is not None and where[1]:
             start = Position(start.row + where[1], 1)
         item = Item(self.file.model.path, start, outcome, CODES[outcome], message, advice)
         if item not in self.work.items:
-            self.work.items.append(item)
+            self.work.enter(item, node)
 
     # Rows about the call itself
 

@@ -1,0 +1,1 @@
+"""ADB9 psycopg2 → psycopg 3."""
