@@ -10,6 +10,7 @@ from asyncdb_lint.migrate.from_psycopg2.binary import BinaryValues
 from asyncdb_lint.migrate.from_psycopg2.bulk import BulkStatements
 from asyncdb_lint.migrate.from_psycopg2.callproc import CallprocMethods
 from asyncdb_lint.migrate.from_psycopg2.casters import TypeCasters
+from asyncdb_lint.migrate.from_psycopg2.column_types import ColumnTypes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
@@ -19,6 +20,7 @@ from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
+from asyncdb_lint.migrate.from_psycopg2.logging_connections import LoggingConnections
 from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.notifies import Notifications
@@ -42,6 +44,7 @@ REWRITES = (
     Statements,
     ConnectArguments,
     ConnectionParameters,
+    LoggingConnections,  # before the rewrite that reports classes of connections
     RowFactories,
     RowClasses,
     CursorAttributes,
@@ -51,6 +54,7 @@ REWRITES = (
     Notifications,
     ConnectionAttributes,
     ConnectionBlocks,
+    ColumnTypes,
     ErrorAttributes,
     ErrorClasses,
     TypeAdapters,

@@ -140,7 +140,7 @@ class RowFactories(RowRewrite):
         given = self.file.argument(
             call, "connection_factory", 1 if self.full_name(call.func) == "psycopg2.connect" else None
         )
-        if given is None or is_none(given.value):
+        if given is None or is_none(given.value) or self.is_claimed(given.value):
             return
         found = self.values(given.value)
         if found <= {*classes.CONNECTIONS, NOTHING} and found & classes.CONNECTIONS.keys():
