@@ -50,6 +50,8 @@ class _Applying(cst.CSTTransformer):
         result = self.made_last(original_node, result)
         if not hasattr(result, "body"):
             return result
+        if isinstance(original_node, cst.Call) and isinstance(result, cst.Call):
+            return without_trailing_comma(original_node, result)
         if isinstance(original_node, cst.SimpleStatementLine) and original_node.body and not result.body:
             return cst.RemoveFromParent()
         if isinstance(original_node, cst.IndentedBlock) and original_node.body and not result.body:
@@ -64,3 +66,11 @@ class _Applying(cst.CSTTransformer):
             elif isinstance(result, cst.CSTNode):
                 result = how(result)
         return result
+
+
+def without_trailing_comma(before: cst.Call, call: cst.Call) -> cst.Call:
+    """A call whose last argument has gone, and with it the reason for the comma before."""
+    if len(call.args) >= len(before.args) or not call.args or isinstance(before.args[-1].comma, cst.Comma):
+        return call
+    last = call.args[-1].with_changes(comma=before.args[-1].comma)
+    return call.with_changes(args=[*call.args[:-1], last])
