@@ -200,7 +200,7 @@ def test_report(project: Path) -> None:
     assert [(each["code"], Path(each["filename"]).name, each["location"]["row"]) for each in manual] == [
         ("ADB903", "test_use.py", 3)
     ]
-    assert {each["code"] for each in items} == {"ADB901", "ADB903"}
+    assert {each["code"] for each in items} == {"ADB901", "ADB902", "ADB903"}
     _, out = run("--report", "text")
     assert "To do by hand\n  tests/test_use.py:3:" in out
 

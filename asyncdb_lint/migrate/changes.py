@@ -47,11 +47,11 @@ class _Applying(cst.CSTTransformer):
             result = how(result)
             if not isinstance(result, cst.CSTNode):
                 return self.made_last(original_node, result)
+        if isinstance(original_node, cst.Call) and isinstance(result, cst.Call):
+            result = without_trailing_comma(original_node, result)
         result = self.made_last(original_node, result)
         if not hasattr(result, "body"):
             return result
-        if isinstance(original_node, cst.Call) and isinstance(result, cst.Call):
-            return without_trailing_comma(original_node, result)
         if isinstance(original_node, cst.SimpleStatementLine) and original_node.body and not result.body:
             return cst.RemoveFromParent()
         if isinstance(original_node, cst.IndentedBlock) and original_node.body and not result.body:
