@@ -206,6 +206,14 @@ FORMS = [
         "async def work(conn):\n    async with Db(conn) as cur:\n        await cur.execute('x')",
     ),
     (
+        "async def run(conn: connection):\n    cur = conn.cursor()\n"
+        "    await asyncio.to_thread(cur.execute, 'x', (1,))\n    return await asyncio.to_thread(cur.fetchone)\n\n"
+        "def work(conn):\n    conn.commit()",
+        "async def run(conn: psycopg.AsyncConnection):\n    cur = conn.cursor()\n"
+        "    await cur.execute('x', (1,))\n    return await cur.fetchone()\n\n"
+        "async def work(conn):\n    await conn.commit()",
+    ),
+    (
         "class Repo:\n    def __init__(self, conn: connection):\n        self.conn = conn\n\n"
         "    def get(self, key):\n        cur = self.conn.cursor()\n        cur.execute('x', (key,))\n"
         "        return self.one(cur)\n\n    @staticmethod\n    def one(cur):\n        return cur.fetchone()\n\n"
@@ -365,6 +373,12 @@ BLOCKERS = {
         "def inner(conn):\n    conn.commit()\n    yield 1\n\ndef outer(conn):\n    yield from inner(conn)\n\n"
         "async def main(dsn):\n    return [x for x in outer(psycopg2.connect(dsn))]",
         "an asynchronous generator has no `yield from`",
+    ),
+    "kept cursor": (
+        "class Repo:\n    def __init__(self, conn: connection):\n        self.cur = conn.cursor()\n\n"
+        "    def get(self):\n        self.cur.execute('x')\n        return self.cur.fetchone()\n\n"
+        "async def main(dsn):\n    return Repo(psycopg2.connect(dsn)).get()",
+        "tasks that share `self.cur` would fetch each other's rows",
     ),
     "large objects": (
         "async def main(dsn):\n    psycopg2.connect(dsn).lobject()",

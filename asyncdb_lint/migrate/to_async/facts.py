@@ -56,6 +56,8 @@ class FunctionFacts:
     waits: list[cst.CSTNode] = dataclasses.field(default_factory=list)
     shares: set[str] = dataclasses.field(default_factory=set)
     obstacles: list[Obstacle] = dataclasses.field(default_factory=list)
+    notes: list[Obstacle] = dataclasses.field(default_factory=list)
+    """What behaves otherwise when its objects are asynchronous."""
 
     @property
     def is_async(self) -> bool:
@@ -67,6 +69,10 @@ class FunctionFacts:
         """How a report names it."""
         name = self.name.partition(":")[2]
         return "code that runs at import" if name == ON_IMPORT else f"`{name.replace('.<locals>', '')}`"
+
+    def note(self, node: cst.CSTNode, what: str) -> None:
+        """Note what behaves otherwise."""
+        self.notes.append(Obstacle(self.file.model.name, node, what, ""))
 
     def obstruct(self, node: cst.CSTNode, reason: str, advice: str = "") -> None:
         """Note what stands in the way."""

@@ -9,6 +9,7 @@ import libcst as cst
 from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async import forms
 from asyncdb_lint.migrate.to_async.facts import ON_IMPORT
+from asyncdb_lint.migrate.to_async.threads import is_replaceable
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Manager, Module, Sequence
 from asyncdb_lint.semantics.tracing import is_bound, slots
@@ -76,8 +77,22 @@ class Objects:
             )
         if (slot := self.slot(node)) is not None:
             function.shares.add(slot)
+            self.note_kept(node, role, function)
         if not isinstance(self.model.parents[node], cst.AssignTarget):
             self.follow(node, function)
+
+    def note_kept(self, node: cst.BaseExpression, role: str, function: FunctionFacts) -> None:
+        """What outlives a function may be used by several tasks, which take turns wherever one of them waits."""
+        shown = self.file.source(node, 40)
+        if not isinstance(self.model.parents[node], cst.AssignTarget):
+            return
+        if role == "connection":
+            function.note(
+                node, f"tasks that share `{shown}` share its transaction, and take turns at each `await`"
+            )
+        elif role == "cursor" and not self.unsafe:
+            advice = "make a cursor where it is used, or use --unsafe-fixes"
+            function.obstruct(node, f"tasks that share `{shown}` would fetch each other's rows", advice)
 
     def slot(self, node: cst.BaseExpression) -> str | None:
         """What keeps an object beyond one function: an attribute of a class, a module's name, a function around."""
@@ -133,6 +148,10 @@ class Objects:
                 function.obstruct(
                     parent, f"`{name}()` is given a key", "keep the connection of a key yourself"
                 )
+        offload = next((each for each in self.file.offloads if each.function is node), None)
+        if offload is not None and is_replaceable(self.file, offload) and not called:
+            self.note_offloaded(node, role, offload.call, function)
+            return
         if form == "missing" or (form == "set" and not is_single(statement)):
             what = "assigning to" if assigned else "calling" if called else "reading"
             function.obstruct(node, f"{what} `{name}` has no asynchronous form here", "write it by hand")
@@ -148,6 +167,15 @@ class Objects:
             self.wait(statement, function)
             if not dotted(node) or not is_alone(self.model.parents[statement]):
                 function.obstruct(node, "setting it becomes a call", "give it a line of its own")
+
+    def note_offloaded(self, node: cst.Attribute, role: str, call: cst.Call, function: FunctionFacts) -> None:
+        """`await asyncio.to_thread(cursor.execute, …)`: the method itself is awaited then."""
+        name = node.attr.value
+        form = forms.form(self.project.knowledge, role, name, called=True, assigned=False)
+        if form == "awaited" and name not in forms.STATEMENTS.get(role, ()) and name != "closeall":
+            self.wait(call, function)
+        else:
+            function.obstruct(node, f"`{name}` is handed to a thread", "call it in the coroutine function")
 
     def wait(self, node: cst.CSTNode, function: FunctionFacts) -> None:
         """Note a node that has to be awaited."""

@@ -119,6 +119,7 @@ class Planning:
                 continue
             plan.converted |= component.converted
             plan.changed |= {each.name for each in component.members}
+            plan.notes += [note for each in component.members for note in each.notes]
             for name in sorted(component.converted):
                 plan.tests += self.tests.get(name, ())
         return plan

@@ -8,6 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.migrate.to_async.facts import Named, Reference
+from asyncdb_lint.migrate.to_async.threads import is_replaceable
 from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Unknown
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.to_async.facts import FileFacts, How
     from asyncdb_lint.semantics.offload import Offload
 
-AWAITABLE = {
-    "asyncio.to_thread", "asyncio.threads.to_thread", "anyio.to_thread.run_sync", "trio.to_thread.run_sync",
-    "starlette.concurrency.run_in_threadpool", "fastapi.concurrency.run_in_threadpool",
-}  # fmt: skip
-"""Coroutine functions that run a function in a thread: a coroutine function's own coroutine can take their place."""
-AWAITING = {
-    f"asyncio.{name}"
-    for name in ("gather", "wait_for", "shield", "create_task", "ensure_future", "as_completed")
-} | {"asyncio.TaskGroup.create_task"}
-"""Functions that see to a coroutine that they are given."""
-EXECUTOR = "run_in_executor"
-OWN_KEYWORDS = {"cancellable", "limiter", "abandon_on_cancel"}  # anyio's and trio's, not the function's
 SPECIAL: dict[type[cst.CSTNode], tuple[str, ...]] = {
     cst.With: ("__enter__", "__exit__"),
     cst.For: ("__iter__", "__next__"),
@@ -163,7 +152,7 @@ class References:
         if isinstance(parent, cst.Call) and parent.func is node:
             offload = self.offloads.get(node)  # `sync_to_async(save)(user)` is not followed
             return ("handed", None) if offload is not None else ("called", parent)
-        if (offload := self.offloads.get(node)) is not None and self.is_replaceable(offload):
+        if (offload := self.offloads.get(node)) is not None and is_replaceable(self.file, offload):
             return "offloaded", offload.call
         if isinstance(parent, cst.Decorator):
             return "handed", None
@@ -174,29 +163,6 @@ class References:
 
     def is_depends(self, call: cst.Call) -> bool:
         return callables.is_depends(self.project, self.model.name, self.model.exprs.get(call))
-
-    def is_gathered(self, node: cst.CSTNode) -> bool:
-        """Whether a coroutine is given to what awaits it: `asyncio.gather(…)`, also in a list that is unpacked."""
-        holder = self.model.parents[node]
-        while isinstance(holder, (cst.ListComp, cst.GeneratorExp, cst.Element, cst.List, cst.Tuple)):
-            holder = self.model.parents[holder]
-        call = self.model.parents.get(holder) if isinstance(holder, cst.Arg) else None
-        kind = self.file.kind(call.func) if isinstance(call, cst.Call) else None
-        return getattr(kind, "name", "") in AWAITING
-
-    def is_replaceable(self, offload: Offload) -> bool:
-        """Whether a coroutine may stand where a function is handed to a thread now."""
-        if any(arg.star for arg in offload.arguments):
-            return False
-        awaited = isinstance(self.model.parents[offload.call], cst.Await)
-        if offload.through.endswith(EXECUTOR):  # runs at once: only what is awaited at once means the same
-            return awaited
-        if not any(offload.through == each for each in AWAITABLE):
-            return False
-        is_foreign = any(
-            arg.keyword is not None and arg.keyword.value in OWN_KEYWORDS for arg in offload.arguments
-        )
-        return (awaited or self.is_gathered(offload.call)) and not is_foreign
 
     # Dependencies
 

@@ -134,6 +134,9 @@ class ToAsync(Rewrite):
                     self.list_generators(node)
 
     def change_call(self, call: cst.Call) -> None:
+        if any(each.call is call for each in self.file.offloads):
+            self.change_offload(call)
+            return
         if self.full_name(call.func) == "psycopg2.connect":
             self.claim(call.func)
             name = self.name(call.func, "psycopg", "AsyncConnection")
@@ -260,7 +263,7 @@ class ToAsync(Rewrite):
         if not targets or call is None or reference.within not in self.facts.functions or self.file.is_test:
             return
         if reference.how == "offloaded":
-            self.change_offload(reference, call)
+            self.change_offload(call)
         elif reference.how != "called":
             return
         elif candidates.is_manager(targets[0]):
@@ -282,7 +285,7 @@ class ToAsync(Rewrite):
             self.listed.add(block)
             self.change_with(block)
 
-    def change_offload(self, reference: Reference, call: cst.Call) -> None:
+    def change_offload(self, call: cst.Call) -> None:
         """`await asyncio.to_thread(f, x)` is `await f(x)`."""
         offload = next(each for each in self.file.offloads if each.call is call)
         self.tell(call, "rewritten", "it need not run in a thread")
