@@ -12,6 +12,7 @@ from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.adapters import TypeAdapters
 from asyncdb_lint.migrate.from_psycopg2.binary import BinaryValues
 from asyncdb_lint.migrate.from_psycopg2.casters import TypeCasters
+from asyncdb_lint.migrate.from_psycopg2.dumpers import ValueDumpers
 from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
 from asyncdb_lint.migrate.from_psycopg2.notifies import Notifications
 from asyncdb_lint.migrate.from_psycopg2.pools import Pools
@@ -205,7 +206,12 @@ def test_rewrite_where_the_user_agrees(command: type[Rewrite], before: str, afte
     ("command", "text", "said"),
     [
         (
-            TypeAdapters,
+            ValueDumpers,
+            "psycopg2.extensions.register_adapter(Point, lambda p: psycopg2.extensions.AsIs(\"'(1, 2)'\"))",
+            "`register_adapter()` has no equal: `Point` needs a dumper",
+        ),
+        (
+            ValueDumpers,
             "psycopg2.extensions.register_adapter(Point, lambda p: psycopg2.extensions.AsIs(p.x))",
             "`register_adapter()` has no equal: `Point` needs a dumper",
         ),
@@ -244,6 +250,46 @@ def test_rewrite_where_the_user_agrees(command: type[Rewrite], before: str, afte
 )
 def test_what_is_left_to_a_person(command: type[Rewrite], text: str, said: str) -> None:
     assert run(command, text) == (text, [said])
+
+
+DUMPED = [
+    ("lambda p: psycopg2.extensions.QuotedString(str(p))", "lambda p: str(p)", False),
+    ("lambda p: psycopg2.extensions.adapt(str(p))", "lambda p: str(p)", False),
+    ("lambda e: psycopg2.extensions.adapt(e.value)", "lambda e: e.value", True),
+    (
+        "lambda n: psycopg2.extensions.AsIs(float(n)) if n else psycopg2.extensions.AsIs('NULL')",
+        "lambda n: float(n) if n else None",
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "unsafe"), DUMPED)
+def test_dumpers(before: str, after: str, unsafe: bool) -> None:
+    # In a function, as a connection has been made above.
+    start = "def f():\n    psycopg2.extensions.register_adapter(Kind, {})"
+    text, left = run(ValueDumpers, start.format(before), unsafe=unsafe)
+    assert text.endswith(f"register_dumper(Kind, {after})")
+    assert not left
+
+
+def test_functions_that_dump() -> None:
+    text, left = run(
+        ValueDumpers,
+        """
+        def write(n):
+            if n != n:
+                return psycopg2.extensions.AsIs("NULL")
+            return psycopg2.extensions.AsIs(n)
+        def f():
+            psycopg2.extensions.register_adapter(float, write)
+            psycopg2.extensions.register_adapter(Number, write)
+        """,
+        unsafe=True,
+    )
+    assert "return None\n    return n\n" in text
+    assert text.endswith("register_dumper(float, write)\n    register_dumper(Number, write)")
+    assert not left
 
 
 def test_errors_of_pools() -> None:

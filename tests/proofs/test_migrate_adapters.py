@@ -121,6 +121,32 @@ PROGRAMS = {
             connection.close()
             return found
     """,
+    "types of the program": """
+        import pathlib
+        import psycopg2
+        from psycopg2.extensions import QuotedString, adapt, register_adapter
+
+        class Name:
+            def __init__(self, text):
+                self.text = text
+
+            def __str__(self):
+                return self.text
+
+        register_adapter(Name, lambda name: QuotedString(str(name)))
+        register_adapter(pathlib.PurePosixPath, lambda path: adapt(str(path)))
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            cursor.execute("create temporary table thing (name text, path text, moment date)")
+            values = (Name("it's"), pathlib.PurePosixPath("/tmp"), Name("2020-01-02"))
+            cursor.execute("insert into thing values (%s, %s, %s)", values)
+            cursor.execute("select * from thing where name = %s", (Name("it's"),))
+            found = cursor.fetchall()
+            connection.close()
+            return found
+    """,
     "identifiers": """
         import psycopg2
         from psycopg2.extensions import make_dsn, parse_dsn, quote_ident
@@ -218,6 +244,36 @@ UNSAFE_PROGRAMS = {
             zone = FixedOffsetTimezone(offset=90)
             moment = datetime.datetime(2020, 1, 2, tzinfo=zone)
             return adapt(5).getquoted(), QuotedString("it's").getquoted().decode(), password, moment.utcoffset()
+    """,
+    "numbers and enumerations": """
+        import enum
+        import psycopg2
+        from psycopg2.extensions import AsIs, adapt, register_adapter
+
+        class Color(enum.Enum):
+            RED = "red"
+
+        class Number:
+            def __init__(self, value):
+                self.value = value
+
+        def number(given):
+            if given.value is None:
+                return AsIs("NULL")
+            return AsIs(given.value)
+
+        register_adapter(Color, lambda color: adapt(color.value))
+        register_adapter(Number, number)
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            cursor.execute("create temporary table thing (color text, one int, two numeric)")
+            cursor.execute("insert into thing values (%s, %s, %s)", (Color.RED, Number(5), Number(None)))
+            cursor.execute("select *, one + %s from thing", (Number(2),))
+            found = cursor.fetchall()
+            connection.close()
+            return found
     """,
     "values as they are": """
         import datetime

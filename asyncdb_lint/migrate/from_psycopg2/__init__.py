@@ -15,6 +15,7 @@ from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
+from asyncdb_lint.migrate.from_psycopg2.dumpers import ValueDumpers
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
@@ -60,6 +61,7 @@ REWRITES = (
     TypeAdapters,
     TypeCasters,
     JsonTypes,
+    ValueDumpers,
     Quoting,
     WaitCallbacks,
     Pools,

@@ -108,11 +108,6 @@ class TypeAdapters(Registrations):
                 self.forget(how)
             else:
                 self.leave_all(call, f"{said} by itself", "leave this out")
-        elif not self.full_name(how).endswith("extras.Json"):
-            self.leave_all(call, f"`register_adapter()` has no equal: `{self.code(kind)}` needs a dumper",
-                f"write `class …(psycopg.adapt.Dumper)` whose `dump(obj)` gives bytes, set its `oid` if the type is "
-                f"not to be guessed, and `psycopg.adapters.register_dumper({self.code(kind)}, …)` before connecting",
-            )  # fmt: skip
 
     def is_verbatim(self, how: cst.BaseExpression) -> bool:
         """Whether a value is written as it is: by `AsIs`, or by a function that only calls it."""
