@@ -12,6 +12,7 @@ from libcst.codemod import CodemodContext
 from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.from_psycopg2.messages import MissingPackage
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.patches import PatchTargets
 from asyncdb_lint.migrate.project import Migration, migrate
@@ -187,3 +188,27 @@ def test_files_that_go_with_either_driver(text: str, tmp_path: Path) -> None:
 def test_names_that_may_be_missing(before: str, after: str) -> None:
     found = RenameNames(CodemodContext()).transform_module(cst.parse_module(before)).code
     assert found.replace("import psycopg\nimport psycopg\n", "import psycopg\n") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "except ImportError:\n    raise ImportError('`psycopg2` is missing: `pip install psycopg2-binary`')\n",
+            "except ImportError:\n    raise ImportError('`psycopg` is missing: `pip install psycopg[binary]`')\n",
+        ),
+        (
+            "except ImportError:\n    print(f'no psycopg2: {x}')\n",
+            "except ImportError:\n    print(f'no psycopg: {x}')\n",
+        ),
+        (
+            "except ImportError:\n    print('psycopg2>=2.8')\n",
+            "except ImportError:\n    print('psycopg2>=2.8')\n",
+        ),
+        ("except ValueError:\n    print('psycopg2')\n", "except ValueError:\n    print('psycopg2')\n"),
+    ],
+)
+def test_messages(before: str, after: str) -> None:
+    start = "try:\n    pass\n"
+    found = MissingPackage(CodemodContext()).transform_module(cst.parse_module(start + before)).code
+    assert found == start + after

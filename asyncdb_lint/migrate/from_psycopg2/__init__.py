@@ -22,6 +22,7 @@ from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
 from asyncdb_lint.migrate.from_psycopg2.logging_connections import LoggingConnections
+from asyncdb_lint.migrate.from_psycopg2.messages import MissingPackage
 from asyncdb_lint.migrate.from_psycopg2.mogrify import MogrifyMethods
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.notifies import Notifications
@@ -68,6 +69,7 @@ REWRITES = (
     PatchTargets,
     RangeClasses,
     BinaryValues,
+    MissingPackage,
     BulkStatements,
     CopyMethods,
     MogrifyMethods,
