@@ -81,6 +81,39 @@ PROGRAMS = {
             )
     """,
 }
+PROGRAMS["patched"] = """
+    import importlib
+    from unittest import mock
+    import psycopg2
+
+    def connect(dsn):
+        return psycopg2.connect(dsn)
+
+    def work(dsn):
+        found = []
+        with mock.patch("psycopg2.connect", return_value="fake") as fake:
+            found.append((connect("nowhere"), fake.call_count))
+        with mock.patch.object(psycopg2, "connect", side_effect=psycopg2.OperationalError("no")):
+            try:
+                connect("nowhere")
+            except psycopg2.Error as error:
+                found.append(str(error))
+        found.append(importlib.import_module("psycopg2").connect is psycopg2.connect)
+        return found
+"""
+PROGRAMS["optional"] = """
+    try:
+        import psycopg2
+    except ImportError:
+        psycopg2 = None
+
+    def work(dsn):
+        if psycopg2 is None:
+            return None
+        connection = psycopg2.connect(dsn)
+        connection.close()
+        return bool(connection.closed)
+"""
 UNSAFE_PROGRAMS = {
     "closed": """
         import psycopg2

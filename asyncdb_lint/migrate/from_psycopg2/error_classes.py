@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2.conditions import CODES
 from asyncdb_lint.migrate.from_psycopg2.handlers import in_a_row
-from asyncdb_lint.migrate.from_psycopg2.table import literal_code
+from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
 from asyncdb_lint.migrate.imports import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ROLLBACKS = (
     "SerializationFailure", "DeadlockDetected", "TransactionRollback", "StatementCompletionUnknown",
@@ -24,13 +24,13 @@ ASSERTING = {"assertRaises", "assertRaisesRegex"}
 OPERATIONAL = {"OperationalError", "DatabaseError", "Error"}
 
 
-class ErrorClasses(Rewrite):
+class ErrorClasses(Registrations):
     """`except TransactionRollbackError`, `except InternalError`, `except InterfaceError`; codes without a class."""
 
     DESCRIPTION = "Name the classes of errors that psycopg 3 raises where psycopg2's class is caught."
 
     def examine(self) -> None:
-        for use in self.uses():
+        for use in self.uses_of({*CODES, "TransactionRollbackError", "InternalError", "InterfaceError"}):
             module, _, name = self.full_name(use).rpartition(".")
             if module == "psycopg2.errorcodes":
                 self.write_code(use, name)
@@ -41,19 +41,9 @@ class ErrorClasses(Rewrite):
             elif name == "InterfaceError":
                 self.widen_interface(use)
 
-    def uses(self) -> Iterator[cst.BaseExpression]:
-        """The uses of psycopg2's names, each as a whole chain."""
-        for node in (*self.file.model.nodes.get(cst.Name, ()), *self.attributes()):
-            assert isinstance(node, (cst.Name, cst.Attribute))
-            parent = self.parent(node)
-            if isinstance(parent, cst.Attribute) and parent.value is node and self.full_name(parent):
-                continue
-            if node in self.file.model.exprs and self.full_name(node).startswith("psycopg2."):
-                yield node
-
     def write_code(self, use: cst.BaseExpression, name: str) -> None:
         """A code, or the two characters of a class of codes, for which psycopg 3 has no name."""
-        code = literal_code(name)
+        code = CODES.get(name)
         if code is None:
             return
         self.claim(use)

@@ -21,7 +21,7 @@ class MissingPackage(Rewrite):
     def examine(self) -> None:
         for kind in (cst.SimpleString, cst.FormattedString):
             for text in self.file.model.nodes.get(kind, ()):
-                if text in self.file.positions and self.is_message(text):
+                if self.is_message(text) and text in self.file.positions:
                     self.rename(text)
 
     def rename(self, text: cst.CSTNode) -> None:

@@ -33,9 +33,8 @@ class Pools(Registrations):
                 self.leave_all(call, DIFFERS, ADVICE)
         if not self.unsafe:
             return
-        for node in (*self.attributes(), *self.file.model.nodes.get(cst.Name, ())):
-            assert isinstance(node, (cst.Attribute, cst.Name))
-            if node in self.file.positions and node not in rewritten and node not in self.work.left:
+        for node in self.uses_of({"PoolError", *(name.rpartition(".")[2] for name in POOLS)}):
+            if node not in rewritten and node not in self.work.left:
                 self.judge_name(node)
         for attribute in self.attributes():
             kind = self.file.kind(attribute.value)
@@ -106,8 +105,6 @@ class Pools(Registrations):
     def judge_name(self, node: cst.Attribute | cst.Name) -> None:
         """Pools that are neither made nor named in annotations, and the errors of pools where they are caught."""
         full, parent = self.full_name(node), self.parent(node)
-        if isinstance(parent, cst.Attribute) and parent.value is node:
-            return
         if full in POOLS and not self.says_type(node):
             self.hand_over(node, node, DIFFERS, ADVICE)
         elif full == f"{MODULE}.PoolError" and isinstance(parent, (cst.ExceptHandler, cst.Element)):

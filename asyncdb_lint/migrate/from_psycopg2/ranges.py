@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import libcst as cst
 
-from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
 
-RANGES = {
-    f"psycopg2.{module}.{name}"
-    for module in ("extras", "_range")
-    for name in ("NumericRange", "DateRange", "DateTimeRange", "DateTimeTZRange", "Range")
-}
+RANGES = {"DateRange", "DateTimeRange", "DateTimeTZRange"}  # `NumericRange` is called `Range` anyhow
 COMPARING = {"builtins.isinstance", "builtins.issubclass"}
 SAID = "values of all types of ranges are of class `Range`"
 
 
-class RangeClasses(Rewrite):
+class RangeClasses(Registrations):
     """`isinstance(value, DateRange)`, where the value may come from the database."""
 
     DESCRIPTION = "Rewrite comparisons with psycopg2's classes of ranges."
 
     def examine(self) -> None:
-        for node in (*self.attributes(), *self.file.model.nodes.get(cst.Name, ())):
-            assert isinstance(node, (cst.Attribute, cst.Name))
-            if node in self.file.positions and self.full_name(node) in RANGES and self.is_compared(node):
+        for node in self.uses_of(RANGES):
+            if self.is_compared(node):
                 self.judge(node)
 
     def judge(self, node: cst.Attribute | cst.Name) -> None:
-        if self.full_name(node).endswith((".NumericRange", ".Range")):
-            return  # it is called `Range` anyhow
         if not self.unsafe:
             self.hand_over(
                 node, node, SAID, "ask for `psycopg.types.range.Range`, and for the type of its bounds"

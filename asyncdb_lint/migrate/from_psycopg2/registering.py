@@ -9,7 +9,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 MADE_TOO_EARLY = "a cursor made before this keeps the adapters that it had"
 MOVE_UP = "register before the cursor is made"
@@ -50,6 +50,18 @@ class Registrations(Rewrite):
                 holder = self.parent(holder)
             if holder is node:
                 yield name
+
+    def uses_of(self, names: Collection[str]) -> Iterator[cst.Name | cst.Attribute]:
+        """The uses of psycopg2's names that end so, each as a whole chain; those of the text, not of quoted types."""
+        aliases = {each.name for each in self.work.imports.bound if each.full.rpartition(".")[2] in names}
+        for node in (*self.file.model.nodes.get(cst.Name, ()), *self.attributes()):
+            assert isinstance(node, (cst.Name, cst.Attribute))
+            last = node.attr.value if isinstance(node, cst.Attribute) else node.value
+            if last not in names and last not in aliases:
+                continue
+            is_old = node in self.file.model.exprs and self.full_name(node).startswith("psycopg2.")
+            if is_old and node in self.file.positions:
+                yield node
 
     def is_late(self, call: cst.Call, context: cst.BaseExpression | None) -> bool:
         """Whether a cursor, or where all connections are meant a connection, is made before in the same scope."""

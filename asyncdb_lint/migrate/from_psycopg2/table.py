@@ -119,13 +119,6 @@ def errorcode(constant: str) -> Target | None:
     return Target("psycopg.errors", name, ".sqlstate") if name is not None else None
 
 
-def literal_code(constant: str) -> str | None:
-    """The code that a constant of `errorcodes` stands for, where psycopg 3 has no class for it."""
-    from asyncdb_lint.migrate.from_psycopg2.conditions import CODES
-
-    return CODES.get(constant)
-
-
 ADVICE = {
     "psycopg2.extras.RealDictCursor": "cursors are of one class: give `row_factory=psycopg.rows.dict_row`",
     "psycopg2.extras.NamedTupleCursor": "cursors are of one class: give `row_factory=psycopg.rows.namedtuple_row`",
