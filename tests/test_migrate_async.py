@@ -131,8 +131,9 @@ FORMS = [
         "async def work(conn):\n    await conn.rollback()\n    await conn.set_autocommit(True)",
     ),
     (
-        "def work(conn):\n    conn.readonly = True\n    return conn.server_version",
-        "async def work(conn):\n    await conn.set_read_only(True)\n    return conn.info.server_version",
+        "def work(conn: 'connection'):\n    conn.readonly = True\n    return conn.server_version",
+        "async def work(conn: 'AsyncConnection'):\n    await conn.set_read_only(True)\n"
+        "    return conn.info.server_version",
     ),
     (
         "def work(conn):\n    with conn:\n        with conn.cursor() as cur:\n            cur.execute('x')",
@@ -379,6 +380,11 @@ BLOCKERS = {
         "    def get(self):\n        self.cur.execute('x')\n        return self.cur.fetchone()\n\n"
         "async def main(dsn):\n    return Repo(psycopg2.connect(dsn)).get()",
         "tasks that share `self.cur` would fetch each other's rows",
+    ),
+    "unknown result": (
+        "def pick(which, conn):\n    return which.setdefault('x', conn) or conn\n\n"
+        "async def main(dsn, which):\n    pick(which, psycopg2.connect(dsn)).commit()",
+        "`which.setdefault` is handed a connection of psycopg2's",
     ),
     "large objects": (
         "async def main(dsn):\n    psycopg2.connect(dsn).lobject()",

@@ -193,6 +193,10 @@ class Lowering(Walk):
             elif isinstance(part, cst.FormattedStringExpression):
                 self.enter(part, node)
                 value = self.lower(part.expression, part)
+                for inner in part.format_spec or ():
+                    if isinstance(inner, cst.FormattedStringExpression):
+                        self.enter(inner, part)
+                        self.lower(inner.expression, inner)
                 # A number, or one that is formatted, is a hole: how it is written is not followed.
                 plain = part.format_spec is None and not (
                     isinstance(value, ex.Literal) and not isinstance(value.value, str)

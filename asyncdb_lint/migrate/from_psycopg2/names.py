@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.migrate.command import TWINS, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import POOLS, Target, advice, target
 from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Bound, Imported, Imports, Statement, bound_by, dotted
@@ -233,6 +233,8 @@ class RenameNames(Rewrite):
                 self.tell(text, "manual", f"`{full}` has no equal that can be put in its place", advice(full))
                 self.kept.add(bound.name)
                 return match[0]
+            if found.name in TWINS.get(found.module, ()) and self.is_asynchronous(text):
+                found = found._replace(name=f"Async{found.name}")
             self.tell(text, "rewritten", f"`{full}` is `{shown(found)}`")
             return self.written(found, bound)
 

@@ -11,7 +11,7 @@ from asyncdb_lint.migrate.to_async.facts import ON_IMPORT, FileFacts, FunctionFa
 from asyncdb_lint.migrate.to_async.objects import is_consumed
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.contexts import DECORATORS, METHODS, context, library_names, origins, short
-from asyncdb_lint.semantics.kinds import Class, Function
+from asyncdb_lint.semantics.kinds import Class, Function, Unknown
 from asyncdb_lint.semantics.tracing import SETUP
 
 if TYPE_CHECKING:
@@ -189,12 +189,28 @@ def handed(facts: FileFacts, each: Reference, function: FunctionFacts) -> Iterat
     yield Obstacle(each.module, each.node, reason, advice)
 
 
+def given(facts: FileFacts, each: Reference, function: FunctionFacts) -> Iterator[Obstacle]:
+    """What a function gives that returns a connection or cursor has to be known where it is called."""
+    made = each.call or each.node
+    if each.how in ("injected", "offloaded") or (each.call is None and each.how == "called"):
+        return
+    is_used = not isinstance(facts.file.model.parents.get(made), cst.Expr)
+    is_read = each.call is not None or facts.file.project.hierarchy.is_property(function.name)
+    if is_used and is_read and isinstance(facts.file.kind(made), Unknown):
+        shown = facts.file.source(made, 40)
+        yield Obstacle(each.module, made, f"nobody knows what `{shown}` gives", f"annotate {function.shown}")
+
+
 def called(facts: FileFacts, each: Reference, function: FunctionFacts) -> Iterator[Obstacle]:
     """What a call gives has to be awaited, entered or iterated there and then."""
     model, call = facts.file.model, each.call
     if call is None:
         return  # a special method, of which its own shape tells
     parent = model.parents[call]
+    if isinstance(parent, cst.Await):
+        yield Obstacle(
+            each.module, call, f"what {function.shown} gives is awaited already", "make it `async def`"
+        )
     if function.name.rpartition(".")[2] in PAIR:
         yield Obstacle(each.module, call, f"{function.shown} is called by its name", "use `with`")
     if is_manager(function):

@@ -228,11 +228,13 @@ class Planning:
 
     def judge(self, each: Reference, name: str, component: Component) -> Iterator[Obstacle]:
         """Why a place where a function is named cannot go along with its being a coroutine function."""
-        function = self.functions[name]
-        if name not in component.converted and not (each.how == "handed" and function.gives):
-            return
-        facts = self.files[each.module]
+        function, facts = self.functions[name], self.files[each.module]
         shown = function.shown
+        if function.gives:
+            yield from candidates.given(facts, each, function)
+        is_read = facts.file.project.hierarchy.is_property(name)
+        if name not in component.converted and not (each.how == "handed" and function.gives and not is_read):
+            return
         if each.module not in self.given:
             yield not_given(each.module, each.node, function)
         if each.how == "handed":
