@@ -335,6 +335,8 @@ def test_loaders_of_the_project() -> None:
 def test_json_of_a_project_with_jsonb() -> None:
     text = 'DDL = "create table t (j jsonb)"\ndef f(v): return psycopg2.extras.Json(v)'
     assert run(JsonTypes, text)[0].endswith("return psycopg.types.json.Jsonb(v)")
+    text = 'import json,re\nDDL = "alter table t add j jsonb"\ndef f(v): return psycopg2.extras.Json(g(json.x, v))'
+    assert run(JsonTypes, text)[0].endswith("return psycopg.types.json.Jsonb(g(json.x, v))")
     text = 'DDL = "create table t (j jsonb, k json)"\ndef f(v): return psycopg2.extras.Json(v)'
     assert run(JsonTypes, text)[0].endswith("return psycopg2.extras.Json(v)")
 

@@ -59,6 +59,10 @@ def named_errors(body: str) -> str:
             "from django.db import utils\ntry:\n    pass\nexcept utils.DataError as e:\n    e.__cause__.sqlstate\n",
         ),
         (
+            'import sqlalchemy\ndef f(e):\n    o = getattr(e, "orig")\n    return o.pgcode or e.orig.pgcode\n',
+            'import sqlalchemy\ndef f(e):\n    o = getattr(e, "orig")\n    return o.sqlstate or e.orig.sqlstate\n',
+        ),
+        (
             'import psycopg2\nclass Mine(psycopg2.Error):\n    pgcode = "1"\ndef f(e: Mine): return e.pgcode\n',
             'import psycopg2\nclass Mine(psycopg2.Error):\n    sqlstate = "1"\ndef f(e: Mine): return e.sqlstate\n',
         ),

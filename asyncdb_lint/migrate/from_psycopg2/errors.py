@@ -91,7 +91,26 @@ class ErrorAttributes(Rewrite):
 
     def is_driver_error(self, owner: cst.BaseExpression) -> bool:
         """Whether an expression surely is one of psycopg2's errors, as its kind, its handler or a test says."""
-        return any(self.is_error(kind) for kind in self.kinds(owner)) or self.is_tested(owner)
+        return (
+            any(self.is_error(kind) for kind in self.kinds(owner))
+            or self.is_tested(owner)
+            or self.is_wrapped(owner)
+        )
+
+    def is_wrapped(self, owner: cst.BaseExpression) -> bool:
+        """Whether an expression is what SQLAlchemy keeps in `orig`: `error.orig`, `getattr(error, "orig", None)`."""
+        if not any(name.partition(".")[0] == "sqlalchemy" for name in self.file.model.summary.imports):
+            return False
+        if isinstance(owner, cst.Attribute):
+            return owner.attr.value == "orig" and self.is_unknown(owner)
+        if isinstance(owner, cst.Call):
+            called = self.full_name(owner.func) == "builtins.getattr" and len(owner.args) > 1
+            return called and getattr(self.file.kind(owner.args[1].value), "value", None) == "orig"
+        bindings = self.file.model.bindings_of(owner) if isinstance(owner, cst.Name) else []
+        values = [each.value for each in bindings]
+        return bool(values) and all(
+            isinstance(each, cst.BaseExpression) and self.is_wrapped(each) for each in values
+        )
 
     def may_be_error(self, owner: cst.BaseExpression) -> bool:
         """Whether an expression may be one for all that is known."""

@@ -30,9 +30,9 @@ def set_json_loads(name, loads, context=None):
 JSON = "psycopg2.extras.Json"
 WORD_JSONB = re.compile(r"\bjsonb\b", re.IGNORECASE)
 WORD_JSON = re.compile(
-    r"\b(?:\w+[\"`]?\s+json\s*(?:[,)]|\bnot\b|\bnull\b|\bdefault\b)|::json\b)|\bJSON\(\)|\(JSON\b",
-    re.IGNORECASE,
+    r"(?i:\b(?!(?:import|as)\b)\w+[\"`]?\s+json\s*(?:[,)]|\bnot\b|\bnull\b|\bdefault\b)|::json\b)|\bJSON\(\)|\(JSON\b"
 )
+"""A column of type json in a statement, or in a table of SQLAlchemy's."""
 PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?s")
 OF_JSONB = re.compile(r"(?:@>|<@|\|\||\bjsonb_\w+\s*\([^()]*|=|<>)\s*$", re.IGNORECASE)
 """What only jsonb has: containment, concatenation, its functions, comparison."""
@@ -49,6 +49,7 @@ class JsonTypes(Registrations):
     DESCRIPTION = "Rewrite psycopg2's Json to psycopg 3's Json or Jsonb."
 
     def examine(self) -> None:
+        self.noted: set[str] = set()
         for call in self.calls():
             name = self.full_name(call.func)
             if name == JSON:
@@ -82,9 +83,7 @@ class JsonTypes(Registrations):
         context = self.takes_jsonb(call)
         if context is None:
             binary = self.is_jsonb()
-            old, new = ("json", "Json") if binary else ("jsonb", "Jsonb")
-            said = NOTE.format("jsonb" if binary else "json", old, new)
-            self.tell(call, "changed behaviour", said)
+            self.note(call, "Json" if binary else "Jsonb", binary=binary)
         else:
             binary = context
         if binary:
@@ -92,6 +91,13 @@ class JsonTypes(Registrations):
             name = self.name(call, "psycopg.types.json", "Jsonb")
             self.tell(call, "rewritten", "`Json` is `Jsonb` for values of type jsonb")
             self.change(call.func, lambda _: cst.parse_expression(name))
+
+    def note(self, call: cst.Call, other: str, *, binary: bool) -> None:
+        """Tell once a file what another type would be needed for."""
+        if other not in self.noted:
+            self.noted.add(other)
+            mine, others = ("jsonb", "json") if binary else ("json", "jsonb")
+            self.tell(call, "changed behaviour", NOTE.format(mine, others, other))
 
     def takes_jsonb(self, call: cst.Call) -> bool | None:
         """Whether the statement that a value goes into takes jsonb only; None where it cannot be told."""
@@ -137,8 +143,7 @@ class JsonTypes(Registrations):
         adapters = self.name(call, "psycopg", "adapters")
         self.claim(call.func)
         self.claim(call.args[1].value)
-        old, new = ("json", "JsonDumper") if binary else ("jsonb", "JsonbDumper")
-        self.tell(call, "changed behaviour", NOTE.format("jsonb" if binary else "json", old, new))
+        self.note(call, "JsonDumper" if binary else "JsonbDumper", binary=binary)
         kind = self.code(call.args[0].value)
         self.change(call, lambda _: cst.parse_expression(f"{adapters}.register_dumper({kind}, {dumper})"))
 
