@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from asyncdb_lint.migrate.from_psycopg2.copy_helpers import COPY_EXPERT, COPY_FR
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.mogrify import MOGRIFY, MogrifyMethods
 from asyncdb_lint.migrate.helpers import Helper
+from asyncdb_lint.migrate.layout import merged
 from asyncdb_lint.migrate.project import migrate
 
 HEAD = "import psycopg2\nconn = psycopg2.connect()\ncur = conn.cursor()\n"
@@ -33,13 +35,17 @@ def rewritten(
 
 
 def with_helper(source: str, helper: Helper) -> str:
-    """A file with a helper after its imports."""
+    """A file with a helper after its imports, and what that needs among them."""
     lines = source.splitlines()
     last = max(number for number, line in enumerate(lines) if line.startswith(("import ", "from ")))
-    imports = [each for each in helper.imports if each not in lines]
+    imports = [each for each in merged(helper.imports) if each not in lines]
+    standard = [each for each in imports if each.split()[1].partition(".")[0] in sys.stdlib_module_names]
+    others = [each for each in imports if each not in standard]
     text = [
+        *standard,
+        *([""] if standard else []),
         *lines[: last + 1],
-        *imports,
+        *others,
         "",
         "",
         *helper.text.strip().splitlines(),

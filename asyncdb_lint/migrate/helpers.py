@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from asyncdb_lint.migrate.layout import merged
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from asyncdb_lint.migrate.command import Work
 
@@ -61,10 +63,11 @@ def place(works: Sequence[Work]) -> Iterator[tuple[Path, str]]:
     package and may be run as a script, holds its own.
     """
     hosts = {Path(work.file.model.path): work for work in works}
+    imported = importing(works)
     sharing: dict[Path, list[tuple[Work, Home]]] = collections.defaultdict(list)
     for work in works:
         if work.helpers:
-            home = home_of(work)
+            home = home_of(work, imported)
             sharing[home.folder if home is not None else Path(work.file.model.path)].append(
                 (work, home or Home(Path(), ""))
             )
@@ -99,8 +102,8 @@ def define(work: Work) -> None:
         work.imports.define(own.lazy() if work.imports.are_optional() else own)
 
 
-def home_of(work: Work) -> Home | None:
-    """The outermost package around a file, if the file imports from it anyhow."""
+def home_of(work: Work, imported: Mapping[str, str]) -> Home | None:
+    """The outermost package around a file, if the file imports from it anyhow, or is `imported` from it."""
     model, packages = work.file.model, work.file.project.index.packages
     parts = model.name.split(".")
     outer = next((n for n in range(1, len(parts) + 1) if ".".join(parts[:n]) in packages), None)
@@ -116,7 +119,19 @@ def home_of(work: Work) -> Home | None:
     if work.imports.has_relative():
         depth = up if path.stem != "__init__" else up + 1
         return Home(home, "." * max(depth, 1))
-    return None
+    return Home(home, f"{package}.") if imported.get(model.name) == package else None
+
+
+def importing(works: Iterable[Work]) -> dict[str, str]:
+    """The files that others import by a full name, with the first word of that name."""
+    found: dict[str, str] = {}
+    for work in works:
+        index = work.file.project.index
+        for name in work.file.model.summary.imports:
+            home = index.locate(name, work.file.model.name)
+            if home is not None:
+                found[home] = name.partition(".")[0]
+    return found
 
 
 def text_of(helpers: Iterable[Helper]) -> str:
@@ -124,7 +139,7 @@ def text_of(helpers: Iterable[Helper]) -> str:
     helpers = list(helpers)
     imports = {text: text.split()[1].partition(".")[0] for helper in helpers for text in helper.imports}
     groups = [
-        sorted(text for text, root in imports.items() if (root in sys.stdlib_module_names) is is_standard)
+        merged(text for text, root in imports.items() if (root in sys.stdlib_module_names) is is_standard)
         for is_standard in (True, False)
     ]
     head = "\n\n".join("\n".join(group) for group in groups if group)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
+from asyncdb_lint.migrate import layout
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from asyncdb_lint.migrate.changes import Changes, Result
     from asyncdb_lint.migrate.helpers import Helper
@@ -58,6 +60,8 @@ class Imports:
         self.beside: dict[cst.SimpleStatementLine | None, dict[Imported, None]] = {}
         """What is imported beside a statement; None for the file's first imports."""
         self.instead: dict[cst.SimpleStatementLine, tuple[list[Statement], dict[Imported, None]]] = {}
+        self.brought: dict[Imported, None] = {}
+        """What is imported from other files of the project."""
         self.definitions: list[Helper] = []
 
     # Names of the new text
@@ -97,7 +101,7 @@ class Imports:
 
     def bring(self, module: str, name: str, alias: str) -> None:
         """Import a name at the top of the file."""
-        self.beside.setdefault(None, {})[Imported(module, name, alias)] = None
+        self.brought[Imported(module, name, alias)] = None
 
     def absolute(self) -> Iterator[str]:
         """The modules that the file imports, or imports from, by their full names."""
@@ -178,65 +182,32 @@ class Imports:
 
     def settle_top(self, emitted: set[str]) -> None:
         """Imports that no statement of the driver's calls for, and definitions of helpers."""
-        wanted = dict(self.beside.get(None, {}))
+        wanted = {**self.beside.get(None, {}), **self.brought}
         helpers = [each for each in self.definitions if not self.defines(each)]
         if not wanted and not helpers:
             return
         present = self.model.module.code.splitlines()
         texts = [text for text in texts_of(wanted) if text not in emitted]
-        texts += [text for helper in helpers for text in helper.imports]
+        texts += layout.merged(text for helper in helpers for text in helper.imports)
         texts = [text for text in dict.fromkeys(texts) if text not in present and text not in emitted]
         if not texts and not helpers:
             return
 
+        own = {*self.model.name.split("."), *(each.module.partition(".")[0] for each in self.brought)}
+
         def insert(updated: cst.Module) -> cst.Module:
             body = list(updated.body)
-            place = after_imports(body)
+            place = layout.after_imports(body)
             head, rest = body[:place], body[place:]
-            new = {text: cst.parse_statement(text) for text in texts}
-            own = next((number for number, each in enumerate(head) if is_relative(each)), place)
-            head[own:own] = [each for text, each in new.items() if not text.startswith("from .")]
-            head += [each for text, each in new.items() if text.startswith("from .")]
+            head = layout.with_imports(head, texts, own)
             definitions = [
-                apart(cst.parse_statement(helper.text.strip()), 2 if head else 0) for helper in helpers
+                layout.apart(cst.parse_statement(each.text.strip()), 2 if head else 0) for each in helpers
             ]
             if rest:
-                rest[0] = apart(rest[0], 2 if definitions else 1 if texts and not place else 0)
+                rest[0] = layout.apart(rest[0], 2 if definitions else 1 if texts and not place else 0)
             return updated.with_changes(body=[*head, *definitions, *rest])
 
         self.changes.note(self.model.module, insert)
-
-
-def apart(
-    statement: cst.SimpleStatementLine | cst.BaseCompoundStatement, lines: int
-) -> cst.SimpleStatementLine | cst.BaseCompoundStatement:
-    """A statement with some empty lines before it, if it has fewer."""
-    before: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
-    missing = lines - sum(each.comment is None for each in before)
-    blank = [cst.EmptyLine(indent=False)] * max(missing, 0)
-    return statement.with_changes(leading_lines=[*blank, *before]) if blank else statement
-
-
-def is_relative(statement: cst.BaseStatement) -> bool:
-    """Whether a line imports from the file's own package."""
-    small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) and statement.body else None
-    return isinstance(small, cst.ImportFrom) and bool(small.relative)
-
-
-def after_imports(body: Sequence[cst.BaseStatement]) -> int:
-    """Where in a module's body its first block of imports ends; after its docstring where it has none."""
-    place = 0
-    for number, statement in enumerate(body):
-        small = (
-            statement.body[0] if isinstance(statement, cst.SimpleStatementLine) and statement.body else None
-        )
-        if isinstance(small, (cst.Import, cst.ImportFrom)):
-            place = number + 1
-        elif isinstance(small, cst.Expr) and isinstance(small.value, cst.SimpleString) and number == 0:
-            place = 1
-        elif not isinstance(statement, (cst.If, cst.Try, cst.SimpleStatementLine)):
-            break
-    return place
 
 
 def found_lines(module: cst.Module) -> list[cst.CSTNode]:
