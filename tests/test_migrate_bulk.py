@@ -167,7 +167,7 @@ def migrated(folder: Path, files: dict[str, str], *, unsafe: bool = False) -> di
 
 def test_a_name_that_others_import_stays(tmp_path: Path) -> None:
     texts = migrated(tmp_path, FILES)
-    assert "def execute_values(" in texts["app/db/__init__.py"]
+    assert "from app.psycopg_helpers import execute_values\n" in texts["app/db/__init__.py"]
     assert texts["app/load.py"] == textwrap.dedent(FILES["app/load.py"]).lstrip("\n")
     assert texts["app/unused.py"] == "import psycopg\n"
     assert "ev(cur," in texts["app/more.py"]
