@@ -11,6 +11,7 @@ import pytest
 from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.from_psycopg2 import ASYNC_ROUTE
 from asyncdb_lint.migrate.project import Migration, migrate
+from asyncdb_lint.migrate.to_async.rewriting import ToAsync
 
 DB = """
 import psycopg2
@@ -549,3 +550,32 @@ def test_every_call_is_awaited(tmp_path: Path) -> None:
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 assert name not in plain or id(node) in awaited, (path.name, ast.unparse(node))
+
+
+def test_what_would_be_half_done_is_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should a call be forgotten all the same, nothing of the project becomes asynchronous."""
+    monkeypatch.setattr(ToAsync, "change_reference", lambda *_: None)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(DB)
+    (tmp_path / "main.py").write_text(USE)
+    found = migrate([tmp_path], Settings(), tmp_path, ASYNC_ROUTE)
+    assert "nothing is made asynchronous, as `connect(dsn)` would not be awaited" in found.problems[0]
+    assert "async" not in found.texts[tmp_path / "db.py"][1]
+    assert "psycopg.connect(" in found.texts[tmp_path / "db.py"][1]
+
+
+def test_crashes_leave_all_synchronous(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ToAsync.examine
+
+    def crashing(self: ToAsync) -> None:
+        if self.file.model.name == "main":
+            raise LookupError
+        before(self)
+
+    monkeypatch.setattr(ToAsync, "examine", crashing)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(DB)
+    (tmp_path / "main.py").write_text(USE)
+    found = migrate([tmp_path], Settings(), tmp_path, ASYNC_ROUTE)
+    assert "LookupError" in found.problems[0]
+    assert "async" not in found.texts[tmp_path / "db.py"][1]

@@ -30,7 +30,7 @@ from asyncdb_lint.source import SourceFile, write_atomically, write_text
 from asyncdb_lint.worker import Task, Worker, contents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from asyncdb_lint.config import Settings
     from asyncdb_lint.migrate.to_async.plan import Plan
@@ -142,8 +142,9 @@ def migrate(
         own = Migration()
         pool = of_project(own, root, members, settings, route, unsafe=unsafe) if members else False
         if own.left and route.otherwise is not None:
-            own = Migration()
+            before, own = own.problems, Migration()
             pool = of_project(own, root, members, settings, route.otherwise, unsafe=unsafe)
+            own.problems += [each for each in before if each not in own.problems]
         found.join(own)
         if root in found.both:
             continue
@@ -165,7 +166,6 @@ def of_project(
     found.problems += problems
     given = {path.as_posix() for path in files}
     works: list[Work] = []
-    plan = planned(worker, given, unsafe=unsafe) if route.asynchronous else None
     is_only = evidence.is_decisive(name for model in worker.models.values() for name in model.summary.imports)
     implicit = has_implicit_driver(root, settings, worker.contents.values())
     for name in sorted(worker.models):
@@ -173,15 +173,16 @@ def of_project(
             continue
         work = Work(worker.file(name), route.driver)
         work.is_only_driver, work.has_implicit_driver = is_only, implicit
-        work.plan = plan
         works.append(work)
     both = [work for work in works if work.stays(route.driver)]
     if both:
         found.both.add(root)
         found.items += [item for work in both for item in work.items]
         works = [work for work in works if work not in both]
+    plan = planned(worker, works, unsafe=unsafe) if route.asynchronous else None
     shared: dict[str, object] = {}
     for work in list(works):
+        work.plan = plan
         scratch = {UNSAFE: unsafe, WORKS: works, SHARED: shared}
         context = CodemodContext(filename=work.file.model.path, scratch=scratch)
         try:
@@ -198,16 +199,24 @@ def of_project(
         found.bytes[path] = text.encode()
     for work in works:
         settle(found, work, worker.contents[work.file.model.name].decode(), route, texts=not both)
+    if plan is not None and plan.converted:
+        from asyncdb_lint.migrate.to_async.verifying import unfinished
+
+        for path, text in unfinished(worker, found.bytes):
+            found.left.add(path)
+            found.problems.append(
+                f"{path}: nothing is made asynchronous, as `{text}` would not be awaited; please report it"
+            )
     return any(
         b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
     )
 
 
-def planned(worker: Worker, given: Collection[str], *, unsafe: bool) -> Plan:
-    """What becomes asynchronous in a project."""
+def planned(worker: Worker, works: Iterable[Work], *, unsafe: bool) -> Plan:
+    """What becomes asynchronous in a project of which some files are changed."""
     from asyncdb_lint.migrate.to_async.plan import decide
 
-    changeable = {name for name in worker.models if worker.task.paths[name] in given}
+    changeable = {work.file.model.name for work in works}
     return decide([worker.file(name) for name in sorted(worker.models)], changeable, unsafe=unsafe)
 
 
