@@ -146,6 +146,7 @@ BOTH = [
     "try:\n    import psycopg2\nexcept ImportError:\n    psycopg2 = None\n"
     "try:\n    import psycopg\nexcept ImportError:\n    psycopg = None\n",
     "if NEW:\n    import psycopg\nelse:\n    import psycopg2\n",
+    "try:\n    import psycopg2\nexcept ImportError:\n    import pg8000 as psycopg2\n",
 ]
 
 
@@ -159,7 +160,9 @@ def test_files_that_go_with_either_driver(text: str, tmp_path: Path) -> None:
     }
     found = of_project(tmp_path, requirements)
     assert [path.name for path in found.texts] == ["db.py"]
-    assert [each.message[:38] for each in found.manual] == ["the file goes with psycopg 3 too, where"[:38]]
+    assert [each.message for each in found.manual] == [
+        "the file takes another driver where psycopg2 is not installed: it is left as it is"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,10 @@ def test_files_that_go_with_either_driver(text: str, tmp_path: Path) -> None:
             "try:\n    import psycopg2\nexcept ImportError:\n    psycopg2 = None\nf(psycopg2)\ng(psycopg2.connect)\n",
             "try:\n    import psycopg2\n    import psycopg\nexcept ImportError:\n    psycopg2 = psycopg = None\n"
             "f(psycopg2)\ng(psycopg.connect)\n",
+        ),
+        (
+            "try:\n    from psycopg2.extensions import cursor\nexcept ImportError:\n    from t import cursor\n",
+            "try:\n    from psycopg import Cursor as cursor\nexcept ImportError:\n    from t import cursor\n",
         ),
         (
             "try:\n    from psycopg2.extensions import cursor\nexcept ImportError:\n    cursor = object\n",

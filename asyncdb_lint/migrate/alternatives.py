@@ -18,9 +18,18 @@ MISSING = {"ImportError", "ModuleNotFoundError", "Exception"}
 
 
 def alternative(imports: Imports, new: str) -> Statement | None:
-    """The import of the old driver that another package is the alternative to; None if there is none."""
+    """The import of the old driver that another driver is the alternative to; None if there is none.
+
+    That is one of the new driver, or one that gives another package the old driver's name.
+    """
     old = [(each.line, each.statement) for each in imports.bound]
-    others = [line for line, statement in imports.statements if new in packages(statement)]
+    own = {each.name for each in imports.bound if each.full == imports.driver}
+    others = [
+        line
+        for line, statement in imports.statements
+        if new in packages(statement)
+        or (imports.driver not in packages(statement) and own & aliases(statement))
+    ]
     for line, statement in old:
         if any(exclude(imports.model, line, other) for other in others):
             return statement
@@ -34,6 +43,13 @@ def packages(statement: Statement) -> set[str]:
     return {dotted(alias.name).partition(".")[0] for alias in statement.names}
 
 
+def aliases(statement: Statement) -> set[str]:
+    """The names that a statement binds."""
+    if isinstance(statement.names, cst.ImportStar):
+        return set()
+    return {alias.evaluated_alias or alias.evaluated_name.partition(".")[0] for alias in statement.names}
+
+
 def exclude(model: Model, one: cst.CSTNode, other: cst.CSTNode) -> bool:
     """Whether two statements stand in different branches, or each may fail for want of its package."""
     left, right = dict(branches(model, one)), dict(branches(model, other))
@@ -45,8 +61,12 @@ def exclude(model: Model, one: cst.CSTNode, other: cst.CSTNode) -> bool:
 def branches(model: Model, node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
     """The statements with branches around a node, each with the branch that the node stands in."""
     while (parent := model.parents.get(node)) is not None:
-        if isinstance(parent, (cst.If, cst.Try)):
+        if isinstance(parent, cst.If) or (
+            isinstance(parent, cst.Try) and isinstance(node, cst.ExceptHandler)
+        ):
             yield parent, node
+        elif isinstance(parent, cst.Try) and node is not parent.finalbody:
+            yield parent, parent.body  # what follows in `else` is no alternative
         node = parent
 
 

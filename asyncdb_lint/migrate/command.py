@@ -89,7 +89,7 @@ class Work:
         """Whether the file goes with either driver, and is left as it is; that is told."""
         statement = alternative(self.imports, "psycopg") if driver == "psycopg2" else None
         if statement is not None:
-            said = "the file goes with psycopg 3 too, where psycopg2 is not installed: it is left as it is"
+            said = "the file takes another driver where psycopg2 is not installed: it is left as it is"
             advice = "when nobody needs psycopg2 any more, drop its branch by hand"
             place = self.file.span(statement)[0]
             self.items.append(Item(self.file.model.path, place, "manual", CODES["manual"], said, advice))

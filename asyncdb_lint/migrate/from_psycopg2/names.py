@@ -6,6 +6,7 @@ import re
 
 import libcst as cst
 
+from asyncdb_lint.migrate.alternatives import aliases
 from asyncdb_lint.migrate.command import TWINS, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import POOLS, Target, advice, target
@@ -179,7 +180,12 @@ class RenameNames(Rewrite):
     def has_stand_in(self, bound: Bound) -> bool:
         """Whether a name is bound otherwise where its import fails."""
         scope = self.imports.scope(bound)
-        return any(each.name == bound.name and each.scope is scope for each in self.file.model.bindings)
+        if any(each.name == bound.name and each.scope is scope for each in self.file.model.bindings):
+            return True
+        return any(
+            bound.name in aliases(statement) and not list(bound_by(line, statement, ROOT))
+            for line, statement in self.imports.statements
+        )
 
     def judge_unused(self, bound: Bound) -> None:
         """A name that is only imported: for others, or for nothing."""
