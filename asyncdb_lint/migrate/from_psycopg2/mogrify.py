@@ -11,6 +11,7 @@ import libcst.matchers as m
 from asyncdb_lint.migrate.command import Rewrite, renamed
 from asyncdb_lint.migrate.from_psycopg2.copy_sides import texts
 from asyncdb_lint.migrate.helpers import Helper
+from asyncdb_lint.semantics.kinds import Constant
 from asyncdb_lint.semantics.usage import bindings_holding
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class MogrifyMethods(Rewrite):
             elif self.is_object(method.value, "cursor") or self.is_unknown(method.value):
                 self.tell(method, "manual", "psycopg 3's cursors have no `mogrify`", ADVICE)
 
+    def may_lack_placeholders(self, call: cst.Call) -> bool:
+        """Whether there are parameters, and nobody knows the statement that they are for."""
+        return len(call.args) > 1 and not isinstance(self.file.kind(call.args[0].value), Constant)
+
     def judge(self, call: cst.Call, method: cst.Attribute) -> None:
         self.is_shown = False
         self.followed: set[cst.Assign] = set()
@@ -80,9 +85,11 @@ class MogrifyMethods(Rewrite):
         client = self.name(call, "psycopg", "ClientCursor")
         self.tell(
             call,
-            "changed behaviour" if self.is_shown else "rewritten",
+            "changed behaviour" if self.is_shown or self.may_lack_placeholders(call) else "rewritten",
             "`mogrify` is that of a `ClientCursor`, and gives text"
             + ", which is what is logged" * self.is_shown,
+            "parameters for which the statement has no placeholder raise; psycopg2 ignores them"
+            * self.may_lack_placeholders(call),
         )
 
         def of_client(updated: cst.BaseExpression) -> cst.Call:
