@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.migrate.to_async.facts import ON_IMPORT, FileFacts, FunctionFacts, Obstacle, Reference
-from asyncdb_lint.migrate.to_async.objects import is_consumed
+from asyncdb_lint.migrate.to_async.places import is_consumed
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.contexts import DECORATORS, METHODS, context, library_names, origins, short
 from asyncdb_lint.semantics.kinds import Class, Function, Unknown

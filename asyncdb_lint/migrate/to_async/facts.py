@@ -97,6 +97,8 @@ class FileFacts:
     unknown: list[Named] = dataclasses.field(default_factory=list)
     entered: list[cst.BaseExpression] = dataclasses.field(default_factory=list)
     """What plain `with` statements enter of which nobody knows what it is."""
+    by_name: list[tuple[str, cst.Call]] = dataclasses.field(default_factory=list)
+    """The names that `getattr()` and its like look up."""
     of_scope: dict[Scope, FunctionFacts] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,8 @@ import libcst as cst
 
 from asyncdb_lint.migrate.to_async import candidates
 from asyncdb_lint.migrate.to_async.facts import FileFacts, FunctionFacts, Obstacle, Reference
-from asyncdb_lint.migrate.to_async.objects import Objects, no_await
+from asyncdb_lint.migrate.to_async.objects import Objects
+from asyncdb_lint.migrate.to_async.places import no_await
 from asyncdb_lint.migrate.to_async.references import References
 from asyncdb_lint.semantics.modules import names_test
 
@@ -205,6 +206,7 @@ class Planning:
                 found += self.judge(reference, name, component)
         found += self.unresolved(component)
         found += self.unknown_blocks(component)
+        found += self.looked_up(component)
         component.obstacles = list({each.reason: each for each in reversed(found)}.values())[::-1]
 
     def needing(self, component: Component) -> set[str]:
@@ -276,6 +278,16 @@ class Planning:
                             module, each.node, f"`{shown}` may be {self.functions[name].shown}",
                             f"annotate `{facts.file.source(each.node.value, 40)}`",
                         )  # fmt: skip
+
+    def looked_up(self, component: Component) -> Iterator[Obstacle]:
+        """Functions that `getattr()` gets by a name of theirs."""
+        names = {name.rpartition(".")[2].rpartition(":")[2]: name for name in component.converted}
+        for module, facts in self.files.items():
+            for text, call in facts.by_name if not names_test(module) else ():
+                if text in names:
+                    shown = self.functions[names[text]].shown
+                    reason = f"`{facts.file.source(call, 40)}` may give {shown}, and nobody awaits it"
+                    yield Obstacle(module, call, reason, "call it by its name")
 
     def unknown_blocks(self, component: Component) -> Iterator[Obstacle]:
         """`with` statements that may enter an object of a class whose `__enter__` would have to be awaited."""

@@ -11,7 +11,7 @@ from asyncdb_lint.migrate.to_async.facts import Named, Reference
 from asyncdb_lint.migrate.to_async.threads import is_replaceable
 from asyncdb_lint.semantics import callables
 from asyncdb_lint.semantics import expressions as ex
-from asyncdb_lint.semantics.kinds import Class, Function, Instance, Unknown
+from asyncdb_lint.semantics.kinds import Class, Constant, Function, Instance, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from asyncdb_lint.migrate.to_async.facts import FileFacts, How
     from asyncdb_lint.semantics.offload import Offload
 
+LOOKING_UP = {"builtins.getattr", "operator.attrgetter", "operator.methodcaller"}
 SPECIAL: dict[type[cst.CSTNode], tuple[str, ...]] = {
     cst.With: ("__enter__", "__exit__"),
     cst.For: ("__iter__", "__next__"),
@@ -55,6 +56,11 @@ class References:
                 self.note_called(call)
             elif dotted(call.func).endswith(".enter_context"):
                 self.note_entered(call)
+            elif getattr(self.file.kind(call.func), "name", "") in LOOKING_UP:
+                for arg in call.args:
+                    given = self.file.kind(arg.value)
+                    if isinstance(given, Constant) and isinstance(given.value, str):
+                        self.facts.by_name.append((given.value, call))
         self.note_special()
         self.note_injected()
 
