@@ -76,3 +76,15 @@ def test_calls_of_tests_count(tmp_path: Path) -> None:
     file.write_text(source)
     found = migrate([tmp_path], Settings(), tmp_path, ROUTE)
     assert "conn.info.server_version" in found.texts[file][1]
+
+
+def test_what_psycopg_3_may_have_made_is_left(tmp_path: Path) -> None:
+    """A project on the way: what is not surely psycopg2's is not taken for it in a later run."""
+    source = (
+        "import psycopg2.extras\nfrom psycopg2.extras import DictCursor\n\n\nclass Tests:\n    def run(self, db):\n"
+        "        psycopg2.extras.register_hstore(db.connection)\n        db.open.cursor(cursor_factory=DictCursor)\n"
+    )
+    (tmp_path / "other.py").write_text("import psycopg\n")
+    assert rewritten(tmp_path, source, unsafe=False) == source
+    (tmp_path / "other.py").unlink()
+    assert "psycopg2" not in rewritten(tmp_path, source, unsafe=False)

@@ -18,7 +18,7 @@ from asyncdb_lint.finding import Position
 from asyncdb_lint.knowledge import load
 from asyncdb_lint.migrate.alternatives import alternative
 from asyncdb_lint.migrate.changes import Changes
-from asyncdb_lint.migrate.evidence import is_decisive, is_suspected
+from asyncdb_lint.migrate.evidence import is_decisive, is_suspected, uses_psycopg
 from asyncdb_lint.migrate.helpers import define
 from asyncdb_lint.migrate.imports import Imports
 from asyncdb_lint.semantics.builder import build
@@ -78,6 +78,8 @@ class Work:
         """Uses of the driver's names that stay as they are, and of which a rewrite has told."""
         self.is_only_driver = is_decisive(file.model.summary.imports)
         """Whether the project uses no other driver whose objects have methods of the same names."""
+        self.is_mixed = uses_psycopg(file.model.summary.imports)
+        """Whether the project uses psycopg 3 already: what nobody knows may be that driver's."""
         self.has_implicit_driver = True
         """Whether SQLAlchemy may take the driver for URLs that name none."""
         self.helpers: dict[str, Helper] = {}

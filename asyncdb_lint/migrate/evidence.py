@@ -75,6 +75,11 @@ def is_decisive(imports: Iterable[str]) -> bool:
     return SHARING.isdisjoint(name.partition(".")[0] for name in imports)
 
 
+def uses_psycopg(imports: Iterable[str]) -> bool:
+    """Whether some of the imported modules are psycopg 3's."""
+    return any(name.partition(".")[0] in ("psycopg", "psycopg_pool") for name in imports)
+
+
 def gather(file: FileContext) -> bool:
     """Enter what a file's uses give away into its summary; true if there is any."""
     found = False

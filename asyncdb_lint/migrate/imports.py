@@ -151,7 +151,13 @@ class Imports:
 
     def settle(self) -> None:
         """Turn all that is wanted into changes of the tree."""
+        if not (self.instead or self.beside or self.brought or self.definitions):
+            return
         emitted: dict[cst.CSTNode | None, set[str]] = {}
+        for line, statement in self.statements:
+            if line not in self.instead:
+                text = self.model.module.code_for_node(statement)
+                emitted.setdefault(self.model.parents.get(line), set()).add(text)
         for line in dict.fromkeys(line for line, _ in self.statements):
             if line in self.instead or line in self.beside:
                 block = emitted.setdefault(self.model.parents.get(line), set())

@@ -166,13 +166,14 @@ def of_project(
     found.problems += problems
     given = {path.as_posix() for path in files}
     works: list[Work] = []
-    is_only = evidence.is_decisive(name for model in worker.models.values() for name in model.summary.imports)
+    imported = {name for model in worker.models.values() for name in model.summary.imports}
+    is_only, is_mixed = evidence.is_decisive(imported), evidence.uses_psycopg(imported)
     implicit = has_implicit_driver(root, settings, worker.contents.values())
     for name in sorted(worker.models):
         if worker.task.paths[name] not in given:
             continue
         work = Work(worker.file(name), route.driver)
-        work.is_only_driver, work.has_implicit_driver = is_only, implicit
+        work.is_only_driver, work.is_mixed, work.has_implicit_driver = is_only, is_mixed, implicit
         works.append(work)
     both = [work for work in works if work.stays(route.driver)]
     if both:

@@ -87,6 +87,7 @@ ROUTE = Route(
         b'"database"',
         b"'database'",
         b"database=",
+        b"psycopg",
         b".execute(",
         b".cursor(",
         b"cursor_factory",

@@ -84,7 +84,9 @@ class TypeAdapters(Registrations):
         unclear = everywhere is not None and not isinstance(self.constant(everywhere.value), bool)
         if self.statement(call) is None or unclear or (self.is_unknown(given) and "cur" in text.lower()):
             return  # the pass that renames tells of it
-        if self.is_late(call, given):
+        if self.is_late(call, given) or (
+            self.work.is_mixed and not self.is_object(given, "connection", "cursor")
+        ):
             self.leave_all(call, MADE_TOO_EARLY, MOVE_UP)
             return
         register, fetch = self.name(call, *function), self.name(call, *info)

@@ -30,7 +30,9 @@ class RowRewrite(Rewrite, abc.ABC):
 
     @functools.cached_property
     def is_shared(self) -> bool:
-        """Whether the project uses a driver that takes psycopg2's classes too, by the same arguments."""
+        """Whether the project uses a driver that takes psycopg2's classes too, or that may be what nobody knows."""
+        if self.work.is_mixed:
+            return True
         imported = (name for each in self.file.project.modules.values() for name in each.imports)
         return any(name.partition(".")[0] in classes.SHARING for name in imported)
 
