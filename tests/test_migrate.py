@@ -66,6 +66,21 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
         "from psycopg2 import extras\nextras.execute_values(c, q, r)\nextras.Json(1)",
         "from psycopg2 import extras\nfrom psycopg.types.json import Json\nextras.execute_values(c, q, r)\nJson(1)",
     ),
+    (
+        RenameNames,
+        "import os\n\nfrom psycopg2 import extras\nimport yaml",
+        "import os\n\nimport yaml",
+    ),
+    (
+        RenameNames,
+        "import os\n\n# ours\nfrom psycopg2 import extras\nfrom psycopg2 import pool  # psycopg2\nimport yaml",
+        "import os\n\n# ours\nimport yaml",
+    ),
+    (
+        RenameNames,
+        "import psycopg2\nimport psycopg\nprint(psycopg2.Error)",
+        "import psycopg\nprint(psycopg.Error)",
+    ),
     (RenameNames, "psycopg2 = 1\nprint(psycopg2.connect)", "psycopg2 = 1\nprint(psycopg2.connect)"),
     (
         ConnectArguments,

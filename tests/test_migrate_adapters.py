@@ -221,6 +221,11 @@ def test_rewrite_where_the_user_agrees(command: type[Rewrite], before: str, afte
             "a cursor made before this keeps the adapters that it had",
         ),
         (
+            TypeAdapters,
+            "cursor = psycopg.connect().cursor()\npsycopg2.extras.register_hstore(cursor)",
+            "a cursor made before this keeps the adapters that it had",
+        ),
+        (
             TypeCasters,
             'psycopg2.extensions.new_type((20,), "N", lambda v, cur: int(v) if v is not None else 0)',
             "`new_type()` has no equal",

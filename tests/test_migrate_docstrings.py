@@ -1,4 +1,4 @@
-"""Docstrings that name psycopg2 (`asyncdb_lint/migrate/from_psycopg2/docstrings.py`)."""
+"""Docstrings and comments that name psycopg2 (`asyncdb_lint/migrate/from_psycopg2/docstrings.py`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 
-FORMS = ('"""{}"""\n', "def f():\n    '{}'\n", "class C:\n    async def f(self):\n        r'''{}'''\n")
+FORMS = (
+    '"""{}"""\n',
+    "def f():\n    '{}'\n",
+    "class C:\n    async def f(self):\n        r'''{}'''\n",
+    "# {}\nx = 1\n",
+    "def f():\n    return 1  # {}\n",
+    "if x:\n    pass\n    # {}\n",
+)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -31,6 +38,9 @@ FORMS = ('"""{}"""\n', "def f():\n    '{}'\n", "class C:\n    async def f(self):
                 "see psycopg2.extras.execute_values",
                 "postgresql+psycopg2://host/name",
                 "types-psycopg2",
+                "needs `psycopg2`_ version 2.8",
+                ":class:`psycopg2:connection`",
+                "from psycopg2.extras import LoggingCursor",
             )
         ),
     ],
@@ -44,7 +54,7 @@ def test_docstrings(form: str, before: str, after: str) -> None:
     "source",
     [
         '"""Works with psycopg2, too."""\nimport psycopg\n',
-        "x = 'psycopg2'\n# psycopg2\n'psycopg2'\n",
+        "x = 'psycopg2'\n# coding\n'# psycopg2'\n",
     ],
 )
 def test_left_alone(source: str) -> None:

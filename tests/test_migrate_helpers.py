@@ -101,3 +101,44 @@ def test_a_mistake_of_ours_stops_no_other_file(tmp_path: Path, monkeypatch: pyte
     assert "RuntimeError: oops" in found.problems[0]
     assert (tmp_path / "bad.py").read_text() == BLOCK.format("")
     assert "psycopg2" not in (tmp_path / "good.py").read_text()
+
+
+OWN_FACTORY = """\
+import psycopg2
+from psycopg2.extras import NamedTupleCursor
+
+
+class Rows(NamedTupleCursor):
+    pass
+
+
+def connect(dsn, cursor_factory=Rows):
+    connection = psycopg2.connect(dsn)
+    connection.cursor_factory = cursor_factory
+    return connection
+
+
+connect("", cursor_factory=Rows)
+"""
+
+
+def test_parameters_that_take_classes_keep_their_name(tmp_path: Path) -> None:
+    """A cursor class of the project's own is no row factory."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(OWN_FACTORY)
+    migrate([tmp_path], Settings(), tmp_path, ROUTE, unsafe=True).write()
+    text = (tmp_path / "db.py").read_text()
+    assert "row_factory" not in text
+    assert 'connect("", cursor_factory=Rows)' in text
+
+
+def test_imports_of_one_module_are_one(tmp_path: Path) -> None:
+    """What a rewrite needs beside a renamed import is imported by the same statement."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(
+        "from psycopg2 import InterfaceError\n\n\ndef close(connection):\n    try:\n"
+        "        connection.rollback()\n    except InterfaceError:\n        pass\n"
+    )
+    migrate([tmp_path], Settings(), tmp_path, ROUTE, unsafe=True).write()
+    text = (tmp_path / "db.py").read_text()
+    assert text.startswith("from psycopg import InterfaceError, OperationalError\n\n\ndef")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -9,7 +10,7 @@ import libcst as cst
 from asyncdb_lint.migrate import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from asyncdb_lint.migrate.changes import Changes, Result
     from asyncdb_lint.migrate.helpers import Helper
@@ -62,6 +63,8 @@ class Imports:
         self.instead: dict[cst.SimpleStatementLine, tuple[list[Statement], dict[Imported, None]]] = {}
         self.brought: dict[Imported, None] = {}
         """What is imported from other files of the project."""
+        self.handed: dict[cst.CSTNode, Sequence[cst.EmptyLine]] = {}
+        """The empty lines that statements take over from those before them, which go."""
         self.definitions: list[Helper] = []
 
     # Names of the new text
@@ -153,25 +156,27 @@ class Imports:
         """Turn all that is wanted into changes of the tree."""
         if not (self.instead or self.beside or self.brought or self.definitions):
             return
-        emitted: dict[cst.CSTNode | None, set[str]] = {}
+        emitted: dict[cst.CSTNode | None, set[str]] = collections.defaultdict(set)
         for line, statement in self.statements:
             if line not in self.instead:
                 text = self.model.module.code_for_node(statement)
-                emitted.setdefault(self.model.parents.get(line), set()).add(text)
+                emitted[self.model.parents.get(line)].add(text)
         for line in dict.fromkeys(line for line, _ in self.statements):
             if line in self.instead or line in self.beside:
-                block = emitted.setdefault(self.model.parents.get(line), set())
-                self.settle_line(line, block)
-        self.settle_top(emitted.get(self.model.module, set()))
+                self.settle_line(line, emitted[self.model.parents.get(line)])
+        self.settle_top(emitted[self.model.module])
 
     def settle_line(self, line: cst.SimpleStatementLine, emitted: set[str]) -> None:
         left, new = self.instead.get(line, (None, {}))
         wanted = {**new, **self.beside.get(line, {})}
+        left = None if left is None else [joined(each, wanted) for each in left]
         texts = [text for text in texts_of(wanted) if text not in emitted]
         emitted.update(texts)
         if left is None and not texts:
             return
         lines = [cst.parse_statement(text) for text in texts]
+        if not left and not lines:
+            self.hand_down(line)
 
         def put(updated: cst.SimpleStatementLine) -> Result:
             kept = [updated] if left is None else []
@@ -185,6 +190,21 @@ class Imports:
             return cst.FlattenSentinel(found)
 
         self.changes.note(line, put)
+
+    def hand_down(self, line: cst.SimpleStatementLine) -> None:
+        """Keep the empty lines before a statement that goes: they set off those that follow."""
+        body = getattr(self.model.parents.get(line), "body", ())
+        place = body.index(line) if isinstance(body, (list, tuple)) and line in body else len(body)
+        following = body[place + 1] if place + 1 < len(body) else None
+        before = [
+            each
+            for each in self.handed.get(line, line.leading_lines)
+            if each.comment is None or self.driver not in each.comment.value
+        ]
+        if not before or not isinstance(following, cst.SimpleStatementLine) or following.leading_lines:
+            return
+        self.handed[following] = before
+        self.changes.note(following, lambda updated: updated.with_changes(leading_lines=before))
 
     def settle_top(self, emitted: set[str]) -> None:
         """Imports that no statement of the driver's calls for, and definitions of helpers."""
@@ -214,6 +234,25 @@ class Imports:
             return updated.with_changes(body=[*head, *definitions, *rest])
 
         self.changes.note(self.model.module, insert)
+
+
+def joined(statement: Statement, wanted: dict[Imported, None]) -> Statement:
+    """A statement on one line that imports also what is wanted of the same module; that is no longer wanted then."""
+    if isinstance(statement, cst.Import) or isinstance(statement.names, cst.ImportStar):
+        return statement
+    if statement.lpar or statement.relative:
+        return statement
+    present = {alias.evaluated_name for alias in statement.names}
+    more = [
+        each for each in wanted if each.name and not each.alias and each.module == dotted(statement.module)
+    ]
+    for each in more:
+        del wanted[each]
+    names = [cst.ImportAlias(cst.Name(each.name)) for each in more if each.name not in present]
+    if not names:
+        return statement
+    kept = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in statement.names]
+    return statement.with_changes(names=[*kept, *names])
 
 
 def found_lines(module: cst.Module) -> list[cst.CSTNode]:

@@ -78,7 +78,7 @@ class TypeAdapters(Registrations):
     ) -> None:
         """`register(conn)` becomes `register(Info.fetch(conn, name), conn)`."""
         text = self.code(given)
-        connection = f"{text}.connection" if self.is_object(given, "cursor") else text
+        connection = f"{text}.connection" if self.has_role(given, "cursor") else text
         everywhere = self.file.argument(call, "globally", 1 if function[1] == "register_hstore" else 2)
         globally = everywhere is not None and self.constant(everywhere.value) is True
         unclear = everywhere is not None and not isinstance(self.constant(everywhere.value), bool)

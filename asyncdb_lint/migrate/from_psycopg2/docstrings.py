@@ -1,26 +1,27 @@
-"""Docstrings that name psycopg2 or what is in it: they describe code that uses psycopg 3 now."""
+"""Docstrings and comments that name psycopg2 or what is in it: they describe code that uses psycopg 3 now."""
 
 from __future__ import annotations
 
 import re
 
 import libcst as cst
+from libcst import matchers
 
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.table import target
 
-# Not in addresses and names of packages, and not where a version of psycopg2 is spoken of.
-VERSION = r"(?!\s*[<>=!~]=?\s*\d|\s+v?\d)"
-NAMED = re.compile(rf"(?<![\w/.+#-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w){VERSION}")
+# Not in addresses, names of packages and targets of references, and not where a version of psycopg2 is spoken of.
+VERSION = r"(?!\W*[<>=!~]=?\s*\d|[\s`_]+(?:version\s+)?v?\d)"
+NAMED = re.compile(rf"(?<![\w/.+#-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w|`_|:[\w/]){VERSION}")
 
 OWN_MODULES = (".extras.", ".extensions.", ".errorcodes.", ".pool.", ".tz.", ".errors.", ".sql.")
 """What is in psycopg2's modules and has no equal keeps its name."""
 
 
 class Docstrings(Rewrite):
-    """Names psycopg 3 in docstrings."""
+    """Names psycopg 3 in docstrings and comments."""
 
-    DESCRIPTION = "Rename psycopg2 in docstrings."
+    DESCRIPTION = "Rename psycopg2 in docstrings and comments."
     DESCRIBES = True
 
     def examine(self) -> None:
@@ -31,12 +32,18 @@ class Docstrings(Rewrite):
             body = node.body if isinstance(node, cst.Module) else getattr(node, "body", None)
             text = docstring(body)
             if text is not None and NAMED.search(text.value):
-                self.rename(text)
+                self.rename(text, "docstring")
+        if not any(NAMED.search(line.partition("#")[2]) for line in module.code.splitlines()):
+            return
+        for comment in matchers.findall(module, matchers.Comment()):
+            if isinstance(comment, cst.Comment) and NAMED.search(comment.value):
+                self.rename(comment, "comment")
 
-    def rename(self, text: cst.SimpleString) -> None:
+    def rename(self, text: cst.SimpleString | cst.Comment, what: str) -> None:
         new = NAMED.sub(renamed, text.value)
-        self.tell(text, "rewritten", "a docstring names psycopg2")
-        self.change(text, lambda updated: updated.with_changes(value=new))
+        if new != text.value:
+            self.tell(text, "rewritten", f"a {what} names psycopg2")
+            self.change(text, lambda updated: updated.with_changes(value=new))
 
 
 def renamed(match: re.Match[str]) -> str:
@@ -45,7 +52,7 @@ def renamed(match: re.Match[str]) -> str:
         return "psycopg[binary]"
     found = target(f"psycopg2{match[1]}")
     if found is None or found.rest:
-        return match[0] if match[1].startswith(OWN_MODULES) else f"psycopg{match[1]}"
+        return match[0] if f"{match[1]}.".startswith(OWN_MODULES) else f"psycopg{match[1]}"
     return ".".join(part for part in (found.module, found.name) if part)
 
 

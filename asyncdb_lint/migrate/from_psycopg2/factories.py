@@ -6,10 +6,12 @@ from typing import cast
 
 import libcst as cst
 
+from asyncdb_lint.migrate import evidence
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
-from asyncdb_lint.migrate.from_psycopg2.factory_values import NOTHING, PARAMETER, UNKNOWN
+from asyncdb_lint.migrate.from_psycopg2.factory_values import NOTHING, PARAMETER, UNKNOWN, values
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import RowRewrite, alternatives_in, is_none
-from asyncdb_lint.migrate.from_psycopg2.takers import DRIVER, EXPECTATIONS, KEPT, OPEN, Takers
+from asyncdb_lint.migrate.from_psycopg2.takers import DRIVER, EXPECTATIONS, KEPT, OPEN, Takers, has
+from asyncdb_lint.semantics import expressions as ex
 
 OLD, NEW = "cursor_factory", "row_factory"
 READING = {"get", "pop", "setdefault"}
@@ -32,7 +34,7 @@ class RowFactories(RowRewrite):
             if text.evaluated_value == OLD:
                 self.judge_key(text)
         for parameter in cast("list[cst.Param]", self.file.model.nodes.get(cst.Param, [])):
-            if parameter.name.value == OLD and self.unsafe:
+            if parameter.name.value == OLD and self.renames_parameters:
                 self.rename_parameter(parameter)
 
     # What is given
@@ -64,7 +66,7 @@ class RowFactories(RowRewrite):
             pass
         elif taker == KEPT:
             self.turn(given.value)
-            if self.unsafe and given.keyword is not None and NEW not in self.takers.parameters(call):
+            if self.renames_parameters and given.keyword and NEW not in self.takers.parameters(call):
                 self.renamed(given)
         elif taker == DRIVER or (
             taker == OPEN and not self.is_shared and not self.expects_class(call, given)
@@ -155,6 +157,26 @@ class RowFactories(RowRewrite):
             self.leave(given.value, "psycopg 3 has no connection that logs", classes.LOGGING)
         elif not any("Replication" in name for name in found):
             self.leave(given.value, "`connect()` takes no class of connections", classes.OWN_CONNECTION)
+
+    @property
+    def renames_parameters(self) -> bool:
+        """Whether parameters of the project's own are called otherwise: not where one takes a class of its own."""
+        if not self.unsafe:
+            return False
+        project = self.file.project
+        return cast(
+            "bool",
+            self.shared.setdefault(
+                OLD,
+                all(
+                    ":" not in name
+                    for summary in project.modules.values()
+                    for qualname, function in summary.functions.items()
+                    if has(function, OLD) and summary.name != evidence.MODULE
+                    for name in values(project, summary.name, ex.Param(qualname, OLD))
+                ),
+            ),
+        )
 
     def rename_parameter(self, parameter: cst.Param) -> None:
         """A parameter of the project's own is called otherwise in all functions that have it, and in their calls."""

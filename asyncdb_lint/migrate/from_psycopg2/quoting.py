@@ -161,9 +161,9 @@ class Quoting(Registrations):
                 self.change(arg, lambda updated: updated.with_changes(keyword=cst.Name("conninfo")))
 
     def zone(self, call: cst.Call) -> None:
-        """`FixedOffsetTimezone(offset=minutes)`."""
-        offset = self.file.argument(call, "offset", 0)
-        if offset is None or len(call.args) != 1:
+        """`FixedOffsetTimezone(offset=minutes, name=None)`."""
+        offset, name = self.file.argument(call, "offset", 0), self.file.argument(call, "name", 1)
+        if offset is None or len(call.args) != 1 + (name is not None):
             return  # the pass that renames tells of it
         said = "`FixedOffsetTimezone` is `datetime.timezone`, which shows itself otherwise"
         if not self.unsafe:
@@ -172,8 +172,10 @@ class Quoting(Registrations):
         zone, delta = self.name(call, "datetime", "timezone"), self.name(call, "datetime", "timedelta")
         self.claim(call.func)
         self.tell(call, "changed behaviour", said)
-        text = self.code(offset.value)
-        self.change(call, lambda _: cst.parse_expression(f"{zone}({delta}(minutes={text}))"))
+        text = f"{delta}(minutes={self.code(offset.value)})"
+        if name is not None and self.code(name.value) != "None":
+            text += f", {self.code(name.value)}"
+        self.change(call, lambda _: cst.parse_expression(f"{zone}({text})"))
 
 
 def called(function: str | cst.BaseExpression, *values: cst.BaseExpression) -> cst.Call:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
+from asyncdb_lint.semantics.kinds import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -69,11 +70,17 @@ class Registrations(Rewrite):
         roles = ("cursor",) if context is not None else ("cursor", "connection")
         return any(
             self.file.model.scope_of(each) is scope
-            and self.is_object(each, *roles)
+            and self.has_role(each, *roles)
             and self.file.span(each)[0] < start
             for each in self.calls()
             if each is not call
         )
+
+    def has_role(self, node: cst.BaseExpression, *roles: str) -> bool:
+        """Whether an object has a role; it may be psycopg 3's by now, in a project that is migrated bit by bit."""
+        kind = self.file.kind(node)
+        is_of_role = isinstance(kind, Instance) and self.file.project.role(kind)[0] in roles
+        return is_of_role and not self.is_suspected(node, *roles)
 
     def constant(self, node: cst.BaseExpression) -> object:
         """The value of a literal, else None."""
