@@ -229,6 +229,9 @@ SETTINGS = {
     "another's session": (FRESH, "of().set_session(readonly=True)", "of().set_session(readonly=True)"),
 }
 AUTOCOMMIT_MODES = {
+    "c.readonly = True\nc.autocommit = True": (
+        'c.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")\nc.commit()\nc.autocommit = True'
+    ),
     "c.set_session(readonly=True, autocommit=True)": (
         'c.autocommit = True\nc.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")'
     ),

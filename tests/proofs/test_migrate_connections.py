@@ -310,6 +310,13 @@ UNSAFE = {
                 found.append(cursor.fetchone()[0])
             connection.close()
             connection = psycopg2.connect(dsn)
+            connection.readonly = True
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("show transaction_read_only")
+            found.append(cursor.fetchone()[0])
+            connection.close()
+            connection = psycopg2.connect(dsn)
             connection.set_session(readonly=True, autocommit=True)
             try:
                 connection.cursor().execute("insert into note (body) values ('lost')")

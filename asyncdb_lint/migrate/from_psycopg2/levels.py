@@ -132,6 +132,18 @@ class Levels:
         ]
         return bool(values) and all(value == "True" for value in values)
 
+    def is_on(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
+        """Whether autocommit mode has been entered before a node, and not only after it."""
+        code = self.file.source(owner, 200)
+        return any(
+            self.file.source(of, 200) == code and self.file.span(at) < self.file.span(node)
+            for at, of, _ in self.found
+            if self.file.model.scope_of(at).function is self.file.model.scope_of(node).function
+        ) or not any(
+            self.file.model.scope_of(at).function is self.file.model.scope_of(node).function
+            for at, _, _ in self.found
+        )
+
     def holds(self, at: cst.CSTNode, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
         """Whether what is set at one place holds at another: in the function, or for an object's own connection."""
         there, here = self.file.model.scope_of(at), self.file.model.scope_of(node)
