@@ -134,15 +134,14 @@ class Levels:
 
     def is_on(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
         """Whether autocommit mode has been entered before a node, and not only after it."""
-        code = self.file.source(owner, 200)
-        return any(
-            self.file.source(of, 200) == code and self.file.span(at) < self.file.span(node)
+        expressions, function = self.file.model.exprs, self.file.model.scope_of(node).function
+        here = [
+            at
             for at, of, _ in self.found
-            if self.file.model.scope_of(at).function is self.file.model.scope_of(node).function
-        ) or not any(
-            self.file.model.scope_of(at).function is self.file.model.scope_of(node).function
-            for at, _, _ in self.found
-        )
+            if expressions.get(of) == expressions.get(owner)
+            and self.file.model.scope_of(at).function is function
+        ]
+        return not here or any(self.file.span(at) < self.file.span(node) for at in here)
 
     def holds(self, at: cst.CSTNode, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
         """Whether what is set at one place holds at another: in the function, or for an object's own connection."""
