@@ -17,6 +17,7 @@ from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
+from asyncdb_lint.migrate.from_psycopg2.engines import EngineArguments
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.names import RenameNames
 from asyncdb_lint.migrate.from_psycopg2.urls import SqlalchemyUrls
@@ -118,7 +119,7 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
         "u = f'postgresql+psycopg://{h}/x'\nv = 'postgresql+psycopg2cffi://h'",
     ),
     (
-        SqlalchemyUrls,
+        EngineArguments,
         "from sqlalchemy import create_engine\ncreate_engine(u, executemany_mode='values', echo=True)",
         "from sqlalchemy import create_engine\ncreate_engine(u, echo=True)",
     ),

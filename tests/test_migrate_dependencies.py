@@ -604,6 +604,15 @@ def test_urls_in_settings(tmp_path: Path) -> None:
     assert found.new == f"x: {text}".replace("psycopg2", "psycopg")
 
 
+def test_django_in_settings(tmp_path: Path) -> None:
+    """The name is Django's alone, whoever reads the file."""
+    text = "DB_ENGINE={}django.db.backends.postgresql_psycopg2\n"
+    new = "DB_ENGINE=django.db.backends.postgresql\n"
+    assert edited(tmp_path / "a", ".env", text.format("")).new == new
+    assert edited(tmp_path / "b", "compose.yaml", text.format("")).new == new
+    assert not edited(tmp_path / "c", ".env", text.format("our.")).items
+
+
 # Files that are not what they should be
 
 

@@ -11,8 +11,9 @@ from libcst.codemod import CodemodContext
 from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.from_psycopg2.engines import EngineArguments
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
-from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports, SqlalchemyUrls
+from asyncdb_lint.migrate.from_psycopg2.urls import DialectImports
 from asyncdb_lint.migrate.project import migrate
 
 ENGINE = "import os\nfrom sqlalchemy import create_engine\n"
@@ -79,6 +80,18 @@ def test_built_from_parts(form: str) -> None:
             "from sqlalchemy.dialects.postgresql import psycopg2 as pg\nx = pg.dialect()",
             "from sqlalchemy.dialects.postgresql import psycopg as pg\nx = pg.dialect()",
         ),
+        (
+            "from sqlalchemy.dialects.postgresql import psycopg2\nclass D(psycopg2.PGDialect_psycopg2): ...",
+            "from sqlalchemy.dialects.postgresql import psycopg\nclass D(psycopg.PGDialect_psycopg): ...",
+        ),
+        (
+            "import sqlalchemy.dialects.postgresql.psycopg2\nsqlalchemy.dialects.postgresql.psycopg2.dialect()",
+            "import sqlalchemy.dialects.postgresql.psycopg\nsqlalchemy.dialects.postgresql.psycopg.dialect()",
+        ),
+        (
+            "import sqlalchemy.dialects.postgresql.psycopg2 as pg\npg.dialect()",
+            "import sqlalchemy.dialects.postgresql.psycopg as pg\npg.dialect()",
+        ),
         ("from sqlalchemy.dialects import postgresql", "from sqlalchemy.dialects import postgresql"),
     ],
 )
@@ -86,11 +99,56 @@ def test_dialects(before: str, after: str) -> None:
     assert DialectImports(CodemodContext()).transform_module(cst.parse_module(before)).code == after
 
 
-def test_connect_args() -> None:
+@pytest.mark.parametrize(
+    "form", ["create_engine(u, connect_args={})", "options = {}\ncreate_engine(u, connect_args=options)"]
+)
+def test_connect_args(form: str) -> None:
     context = CodemodContext()
-    source = f"{ENGINE}create_engine(u, connect_args={{'sslmode': 'require', 'database': 'd'}})"
-    SqlalchemyUrls(context).transform_module(cst.parse_module(source))
+    source = ENGINE + form.replace("{}", "{'sslmode': 'require', 'database': 'd'}")
+    EngineArguments(context).transform_module(cst.parse_module(source))
     assert [each.message for each in context.scratch[ITEMS]] == ["psycopg's connect() takes no `database`"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("create_engine(u, **{'executemany_mode': 'values', 'echo': 1})", "create_engine(u, **{'echo': 1})"),
+        (
+            "o = {\n    'echo': 1,  # all\n    'use_batch_mode': True,\n}\ncreate_engine(u, **o)",
+            "o = {\n    'echo': 1,  # all\n}\ncreate_engine(u, **o)",
+        ),
+        (
+            "o = dict(executemany_mode='values', echo=1)\ncreate_engine(u, **o)",
+            "o = dict(echo=1)\ncreate_engine(u, **o)",
+        ),
+        (
+            "sqlalchemy.engine_from_config({'sqlalchemy.url': u, 'sqlalchemy.executemany_mode': 'values'})",
+            "sqlalchemy.engine_from_config({'sqlalchemy.url': u})",
+        ),
+        (
+            "SQLALCHEMY_ENGINE_OPTIONS = {'executemany_mode': 'values', 'pool_size': 5}",
+            "SQLALCHEMY_ENGINE_OPTIONS = {'pool_size': 5}",
+        ),
+        (
+            "c['SQLALCHEMY_ENGINE_OPTIONS'] = dict(use_native_uuid=True)",
+            "c['SQLALCHEMY_ENGINE_OPTIONS'] = dict()",
+        ),
+        ("SQLAlchemy(engine_options={'executemany_mode': 'values'})", "SQLAlchemy(engine_options={})"),
+    ],
+)
+def test_arguments_in_dicts(before: str, after: str) -> None:
+    head = f"import sqlalchemy\n{ENGINE}"
+    assert (
+        EngineArguments(CodemodContext()).transform_module(cst.parse_module(head + before)).code
+        == head + after
+    )
+
+
+def test_arguments_for_somebody() -> None:
+    context = CodemodContext()
+    source = ENGINE + "make(executemany_mode='values')\nx = {'use_batch_mode': True, 'echo': True}"
+    assert EngineArguments(context).transform_module(cst.parse_module(source)).code == source
+    assert [each.outcome for each in context.scratch[ITEMS]] == ["manual", "manual"]
 
 
 @pytest.mark.parametrize("form", FOR_OTHERS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy
 from libcst import parse_module
@@ -10,7 +12,77 @@ from libcst.codemod import CodemodContext
 from asyncdb_lint.migrate.command import UNSAFE
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 
+from .migration import same_answers
 from .support import Database
+
+ENGINES = {
+    "texts": """
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.engine import URL, make_url
+
+        def work(dsn):
+            folder = make_url(dsn).query["host"]
+            parts = {"username": "postgres", "database": "postgres", "query": {"host": folder}}
+            named = {"drivername": "postgresql+psycopg2", **parts}
+            found = []
+            for url in (
+                f"postgresql+psycopg2://postgres@/postgres?host={folder}",
+                "postgresql+psycopg2://{}@/postgres?host={}".format("postgres", folder),
+                "%s://postgres@/postgres?host=%s" % ("postgresql+psycopg2", folder),
+                dsn.replace("postgresql:", "postgresql+psycopg2:"),
+                make_url(dsn).set(drivername="postgresql+psycopg2"),
+                URL.create("postgresql+psycopg2", **parts),
+                URL.create(**named),
+            ):
+                engine = create_engine(url)
+                with engine.connect() as connection:
+                    found.append(connection.scalar(text("select 1")))
+                engine.dispose()
+            return found
+    """,
+    "arguments": """
+        from sqlalchemy import create_engine, engine_from_config, text
+        from sqlalchemy.engine import make_url
+
+        def work(dsn):
+            url = make_url(dsn).set(drivername="postgresql+psycopg2")
+            options = {"pool_size": 2, "executemany_mode": "values_plus_batch", "executemany_batch_page_size": 50}
+            more = dict(executemany_mode="values_only", echo=False)
+            config = {"sqlalchemy.url": url, "sqlalchemy.executemany_mode": "values_only"}
+            engines = [
+                create_engine(url, executemany_mode="values_only", client_encoding="utf8", use_native_hstore=False),
+                create_engine(url, **options),
+                create_engine(url, **more, connect_args={"connect_timeout": 5, "application_name": "app"}),
+                engine_from_config(config, isolation_level="SERIALIZABLE"),
+            ]
+            found = []
+            for engine in engines:
+                with engine.connect() as connection:
+                    found += connection.execute(text("show application_name")).all()
+                    found += connection.execute(text("show transaction_isolation")).all()
+                engine.dispose()
+            return list(map(tuple, found))
+    """,
+    "dialect": """
+        import sqlalchemy.dialects.postgresql.psycopg2
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.dialects.postgresql import psycopg2
+        from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+        from sqlalchemy.engine import make_url
+
+        class Preparer(psycopg2.PGIdentifierPreparer_psycopg2):
+            pass
+
+        def work(dsn):
+            engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg2"))
+            found = isinstance(engine.dialect, PGDialect_psycopg2)
+            same = psycopg2.dialect is sqlalchemy.dialects.postgresql.psycopg2.dialect
+            quoted = Preparer(psycopg2.dialect()).quote("Some thing")
+            statement = text("select 1 where 1 = :a").compile(dialect=PGDialect_psycopg2())
+            engine.dispose()
+            return found, same, quoted, str(statement)
+    """,
+}
 
 PROGRAM = """
 from sqlalchemy import create_engine, text
@@ -40,3 +112,8 @@ def test_driver_is_named(database: Database) -> None:
 def test_scheme_that_is_refused() -> None:
     with pytest.raises(sqlalchemy.exc.NoSuchModuleError):
         sqlalchemy.create_engine("postgres://")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines(database: Database, tmp_path: Path, name: str) -> None:
+    same_answers(database, tmp_path, ENGINES[name])

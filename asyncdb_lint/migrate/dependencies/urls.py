@@ -1,4 +1,4 @@
-"""SQLAlchemy's URLs in settings."""
+"""SQLAlchemy's URLs and Django's name for its backend, in settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 NEW = "postgresql+psycopg"
 URL = re.compile(r"postgres(?:ql)?\+psycopg2(?![\w-])")
+ENGINE = re.compile(r"(?<![\w.])django\.db\.backends\.postgresql_psycopg2(?!\w)")
+NEW_ENGINE = "django.db.backends.postgresql"
 FOREIGN = re.compile(r"airflow|mlflow|superset", re.IGNORECASE)
 """Programs that projects run beside their own, and that bring psycopg2: their URLs stay."""
 ALEMBIC = re.compile(
@@ -33,6 +35,11 @@ def migrate(draft: Draft, *, own: bool) -> None:
                 draft.tell(
                     place, "manual", "a URL names psycopg2", f"write `{NEW}` if only this project reads it"
                 )
+        for match in ENGINE.finditer(row):
+            draft.replace(offset + match.start(), offset + match.end(), NEW_ENGINE)
+            draft.tell(
+                offset + match.start(), "rewritten", f"Django's backend `{match[0]}` is `{NEW_ENGINE}`"
+            )
 
 
 def alembic(draft: Draft) -> None:

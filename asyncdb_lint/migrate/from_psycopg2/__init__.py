@@ -14,8 +14,10 @@ from asyncdb_lint.migrate.from_psycopg2.column_types import ColumnTypes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.copying import CopyMethods
 from asyncdb_lint.migrate.from_psycopg2.cursors import CursorAttributes
+from asyncdb_lint.migrate.from_psycopg2.django import DjangoBackend
 from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.dumpers import ValueDumpers
+from asyncdb_lint.migrate.from_psycopg2.engines import EngineArguments
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
@@ -75,8 +77,10 @@ REWRITES = (
     MogrifyMethods,
     CallprocMethods,
     SqlalchemyUrls,
+    EngineArguments,
     DialectImports,
     ImplicitUrls,
+    DjangoBackend,
     Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed
 )
