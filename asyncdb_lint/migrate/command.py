@@ -21,6 +21,7 @@ from asyncdb_lint.migrate.changes import Changes
 from asyncdb_lint.migrate.evidence import is_decisive, is_suspected, uses_psycopg
 from asyncdb_lint.migrate.helpers import define
 from asyncdb_lint.migrate.imports import Imports
+from asyncdb_lint.migrate.taken import listed_for_others
 from asyncdb_lint.semantics.builder import build
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Module, Unknown
 from asyncdb_lint.semantics.modules import ModuleIndex
@@ -82,6 +83,7 @@ class Work:
         """Whether the project uses psycopg 3 already: what nobody knows may be that driver's."""
         self.has_implicit_driver = True
         """Whether SQLAlchemy may take the driver for URLs that name none."""
+        self.imports.public |= listed_for_others(file.model)
         self.helpers: dict[str, Helper] = {}
         """The helpers that the new text calls, by the name it calls them by."""
         self.plan: Plan | None = None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from asyncdb_lint.semantics.model import Model, Scope
 
 Statement = cst.Import | cst.ImportFrom
+Line = cst.SimpleStatementLine | cst.SimpleStatementSuite
+"""Where import statements stand; a suite is that of `try: import psycopg2` on one line."""
 WITHOUT_IMPORT = {
     "psycopg", "psycopg.errors", "psycopg.sql", "psycopg.rows", "psycopg.pq", "psycopg.conninfo", "psycopg.adapt",
     "psycopg.adapters", "psycopg.types",
@@ -40,7 +42,7 @@ class Bound(NamedTuple):
     full: str
     alias: cst.ImportAlias
     statement: Statement
-    line: cst.SimpleStatementLine
+    line: Line
 
 
 class Imports:
@@ -48,24 +50,27 @@ class Imports:
 
     def __init__(self, model: Model, changes: Changes, driver: str) -> None:
         self.model, self.changes, self.driver = model, changes, driver
-        self.lines: list[cst.SimpleStatementLine] = []
-        self.statements: list[tuple[cst.SimpleStatementLine, Statement]] = []
-        for line in model.nodes.get(cst.SimpleStatementLine, ()) or found_lines(model.module):
-            assert isinstance(line, cst.SimpleStatementLine)
+        self.statements: list[tuple[Line, Statement]] = []
+        for line in lines_of(model):
             for statement in line.body:
                 if isinstance(statement, (cst.Import, cst.ImportFrom)):
                     self.statements.append((line, statement))
         self.bound = [
             each for line, statement in self.statements for each in bound_by(line, statement, driver)
         ]
-        self.beside: dict[cst.SimpleStatementLine | None, dict[Imported, None]] = {}
+        self.beside: dict[Line | None, dict[Imported, None]] = {}
         """What is imported beside a statement; None for the file's first imports."""
-        self.instead: dict[cst.SimpleStatementLine, tuple[list[Statement], dict[Imported, None]]] = {}
+        self.instead: dict[
+            Line,
+            tuple[Sequence[cst.BaseSmallStatement], dict[Imported, None], Sequence[cst.BaseSmallStatement]],
+        ] = {}
         self.brought: dict[Imported, None] = {}
         """What is imported from other files of the project."""
         self.handed: dict[cst.CSTNode, Sequence[cst.EmptyLine]] = {}
         """The empty lines that statements take over from those before them, which go."""
         self.definitions: list[Helper] = []
+        self.public: set[str] = set()
+        """What other modules take from this one by name: such names stay."""
 
     # Names of the new text
 
@@ -118,6 +123,14 @@ class Imports:
         """Whether the file imports relative to its package."""
         return any(isinstance(each, cst.ImportFrom) and each.relative for _, each in self.statements)
 
+    def is_public(self, bound: Bound) -> bool:
+        """Whether other modules know what is imported by the name that it has in this one.
+
+        What they reach through the driver's own module is renamed there too.
+        """
+        is_known = bound.name in self.public or ("*" in self.public and not bound.name.startswith("_"))
+        return is_known and bound.full != self.driver and self.scope(bound).parent is None
+
     def scope(self, bound: Bound) -> Scope:
         """Where an import statement stands."""
         return self.model.scope_of(bound.line)
@@ -139,9 +152,15 @@ class Imports:
 
     # What becomes of the statements
 
-    def replace(self, line: cst.SimpleStatementLine, left: list[Statement], new: Iterable[Imported]) -> None:
-        """Put statements that are left and names that are imported now in the place of a statement."""
-        self.instead[line] = (left, dict.fromkeys(new))
+    def replace(
+        self,
+        line: Line,
+        left: Sequence[cst.BaseSmallStatement],
+        new: Iterable[Imported],
+        after: Sequence[cst.BaseSmallStatement] = (),
+    ) -> None:
+        """Put statements that are left, names that are imported now, and what follows them in the place of a line."""
+        self.instead[line] = (left, dict.fromkeys(new), after)
 
     def define(self, helper: Helper) -> None:
         """Put the text of a helper after the file's imports."""
@@ -166,39 +185,50 @@ class Imports:
                 self.settle_line(line, emitted[self.model.parents.get(line)])
         self.settle_top(emitted[self.model.module])
 
-    def settle_line(self, line: cst.SimpleStatementLine, emitted: set[str]) -> None:
-        left, new = self.instead.get(line, (None, {}))
+    def settle_line(self, line: Line, emitted: set[str]) -> None:
+        left, new, after = self.instead.get(line, (None, {}, ()))
         wanted = {**new, **self.beside.get(line, {})}
-        left = None if left is None else [joined(each, wanted) for each in left]
+        if left is not None:
+            left = [joined(each, wanted) for each in left]
         texts = [text for text in texts_of(wanted) if text not in emitted]
         emitted.update(texts)
         if left is None and not texts:
             return
-        lines = [cst.parse_statement(text) for text in texts]
-        if not left and not lines:
+        new_lines = [*map(parsed, texts), *(cst.SimpleStatementLine([each]) for each in after)]
+        is_alone = isinstance(line, cst.SimpleStatementLine) and all(
+            isinstance(each, (cst.Import, cst.ImportFrom)) for each in line.body
+        )
+        if not left and not new_lines and is_alone:
             self.hand_down(line)
 
-        def put(updated: cst.SimpleStatementLine) -> Result:
+        def put(updated: Line) -> Result:
+            others = [each for each in updated.body if not isinstance(each, (cst.Import, cst.ImportFrom))]
+            if isinstance(updated, cst.SimpleStatementSuite):
+                found = [*(updated.body if left is None else left), *(each.body[0] for each in new_lines)]
+                found += others if left is not None else []
+                return updated.with_changes(body=[alone(each) for each in found] or [cst.Pass()])
             kept = [updated] if left is None else []
             kept += [cst.SimpleStatementLine([each]) for each in left or ()]
-            if not kept and not lines:
+            lines = [*kept, *new_lines]
+            if left is not None:
+                lines += [cst.SimpleStatementLine([alone(each)]) for each in others]
+            if not lines:
                 return cst.RemoveFromParent()
-            found = [*kept, *lines]
-            last = len(kept) - 1 if kept else len(found) - 1  # a comment stays with what it was written for
-            found[last] = found[last].with_changes(trailing_whitespace=updated.trailing_whitespace)
-            found[0] = found[0].with_changes(leading_lines=updated.leading_lines)
-            return cst.FlattenSentinel(found)
+            last = len(kept) - 1 if kept else len(lines) - 1  # a comment stays with what it was written for
+            lines[last] = lines[last].with_changes(trailing_whitespace=updated.trailing_whitespace)
+            lines[0] = lines[0].with_changes(leading_lines=updated.leading_lines)
+            return cst.FlattenSentinel(lines)
 
         self.changes.note(line, put)
 
-    def hand_down(self, line: cst.SimpleStatementLine) -> None:
+    def hand_down(self, line: Line) -> None:
         """Keep the empty lines before a statement that goes: they set off those that follow."""
         body = getattr(self.model.parents.get(line), "body", ())
         place = body.index(line) if isinstance(body, (list, tuple)) and line in body else len(body)
         following = body[place + 1] if place + 1 < len(body) else None
         before = [
             each
-            for each in self.handed.get(line, line.leading_lines)
+            for each in self.handed.get(line, getattr(line, "leading_lines", ()))
             if each.comment is None or self.driver not in each.comment.value
         ]
         if not before or not isinstance(following, cst.SimpleStatementLine) or following.leading_lines:
@@ -236,9 +266,9 @@ class Imports:
         self.changes.note(self.model.module, insert)
 
 
-def joined(statement: Statement, wanted: dict[Imported, None]) -> Statement:
+def joined(statement: cst.BaseSmallStatement, wanted: dict[Imported, None]) -> cst.BaseSmallStatement:
     """A statement on one line that imports also what is wanted of the same module; that is no longer wanted then."""
-    if isinstance(statement, cst.Import) or isinstance(statement.names, cst.ImportStar):
+    if not isinstance(statement, cst.ImportFrom) or isinstance(statement.names, cst.ImportStar):
         return statement
     if statement.lpar or statement.relative:
         return statement
@@ -255,15 +285,28 @@ def joined(statement: Statement, wanted: dict[Imported, None]) -> Statement:
     return statement.with_changes(names=[*kept, *names])
 
 
-def found_lines(module: cst.Module) -> list[cst.CSTNode]:
+def parsed(text: str) -> cst.SimpleStatementLine:
+    return cst.ensure_type(cst.parse_statement(text), cst.SimpleStatementLine)
+
+
+def alone(statement: cst.BaseSmallStatement) -> cst.BaseSmallStatement:
+    """A statement that has shared its line with others."""
+    return statement.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+
+
+def lines_of(model: Model) -> list[Line]:
     """All lines of statements, wherever they stand."""
-    found: list[cst.CSTNode] = []
+    found: list[Line] = []
+    for kind in (cst.SimpleStatementLine, cst.SimpleStatementSuite):
+        found += [each for each in model.nodes.get(kind, ()) if isinstance(each, kind)]
+    if found:
+        return found
 
     class Finder(cst.CSTVisitor):
         def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> None:
             found.append(node)
 
-    module.visit(Finder())
+    model.module.visit(Finder())
     return found
 
 
@@ -284,7 +327,7 @@ def texts_of(wanted: Iterable[Imported]) -> Iterator[str]:
         yield text
 
 
-def bound_by(line: cst.SimpleStatementLine, statement: Statement, driver: str) -> Iterator[Bound]:
+def bound_by(line: Line, statement: Statement, driver: str) -> Iterator[Bound]:
     """What an import statement binds of a driver; "*" for a star."""
     if isinstance(statement, cst.Import):
         for alias in statement.names:

@@ -22,6 +22,7 @@ from asyncdb_lint.migrate import dependencies, evidence
 from asyncdb_lint.migrate.command import SHARED, UNSAFE, WORKS, Item, Rewrite, Work
 from asyncdb_lint.migrate.helpers import MODULE, place
 from asyncdb_lint.migrate.leftovers import leftovers
+from asyncdb_lint.migrate.taken import read_off, taken
 from asyncdb_lint.project_version import pinned_versions, sqlalchemy_lines, sqlalchemy_version
 from asyncdb_lint.screen import Screen
 from asyncdb_lint.semantics.modules import ModuleIndex
@@ -162,17 +163,21 @@ def of_project(
     found: Migration, root: Path, files: Sequence[Path], settings: Settings, route: Route, *, unsafe: bool
 ) -> bool:
     """One project: read what concerns the driver, rewrite the given files of it; whether it uses a pool."""
-    worker, problems = read(root, files, settings, route)
+    worker, problems, shown = read(root, files, settings, route)
     found.problems += problems
     given = {path.as_posix() for path in files}
     works: list[Work] = []
     imported = {name for model in worker.models.values() for name in model.summary.imports}
     is_only, is_mixed = evidence.is_decisive(imported), evidence.uses_psycopg(imported)
     implicit = has_implicit_driver(root, settings, worker.contents.values())
+    for name in worker.models:
+        for module, member in read_off(worker.file(name)):
+            shown.setdefault(module, set()).add(member)
     for name in sorted(worker.models):
         if worker.task.paths[name] not in given:
             continue
         work = Work(worker.file(name), route.driver)
+        work.imports.public |= shown.get(name, set())
         work.is_only_driver, work.is_mixed, work.has_implicit_driver = is_only, is_mixed, implicit
         works.append(work)
     both = [work for work in works if work.stays(route.driver)]
@@ -221,8 +226,13 @@ def planned(worker: Worker, works: Iterable[Work], *, unsafe: bool) -> Plan:
     return decide([worker.file(name) for name in sorted(worker.models)], changeable, unsafe=unsafe)
 
 
-def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) -> tuple[Worker, list[str]]:
-    """The modules that concern the driver, parsed and linked: those that name it, and whoever objects travel to."""
+def read(
+    root: Path, files: Sequence[Path], settings: Settings, route: Route
+) -> tuple[Worker, list[str], dict[str, set[str]]]:
+    """The modules that concern the driver, parsed and linked: those that name it, and whoever objects travel to.
+
+    With them the problems that there were, and the names that modules take from each other.
+    """
     paths = modules_of(root, dict.fromkeys((*files, *project_files(root, settings))))
     task = Task(
         root=root.as_posix(), settings=settings, codes=(),
@@ -258,7 +268,7 @@ def read(root: Path, files: Sequence[Path], settings: Settings, route: Route) ->
         f"{paths[name]}:{problem.location.row}:{problem.location.column}: {problem.message}"
         for name, problem in sorted(worker.problems.items())
     ]
-    return worker, [*problems, *worker.crashes.values()]
+    return worker, [*problems, *worker.crashes.values()], taken(contents, task.packages)
 
 
 def has_implicit_driver(root: Path, settings: Settings, contents: Iterable[bytes]) -> bool:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.between_drivers.command import DriverRewrite
 from asyncdb_lint.migrate.between_drivers.error_names import ASYNCPG, PSYCOPG
-from asyncdb_lint.migrate.imports import Statement, bound_by
+from asyncdb_lint.migrate.imports import Line, Statement, bound_by
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Instance
 
@@ -118,7 +118,7 @@ class PlainUses(DriverRewrite):
                 call, "manual", f"`{name}()` is used without SQLAlchemy", self.advice(method.attr.value)
             )
 
-    def settle(self, line: cst.SimpleStatementLine) -> None:
+    def settle(self, line: Line) -> None:
         """Imports of names that are all replaced go."""
         left: list[Statement] = []
         for statement in line.body:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from asyncdb_lint.migrate.from_psycopg2.registering import MADE_TOO_EARLY, MOVE_UP, Registrations
 from asyncdb_lint.migrate.helpers import Helper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAKE_LOADER = Helper(
     "make_loader",
@@ -63,18 +67,24 @@ class TypeCasters(Registrations):
         self.made = {
             call: self.made_by(call) for call in self.calls() if self.full_name(call.func) == NEW_TYPE
         }
-        self.floats = {call for call in self.made if self.is_float(call)}
+        late = {self.maker(call.args[0].value) for call in self.registrations() if self.comes_late(call)} - {
+            None
+        }
+        self.floats = {call for call in self.made if call not in late and self.is_float(call)}
         for call, kept in self.made.items():
-            if call in self.floats:
+            if call in late:
+                self.keep(call.func)  # it is told where it is registered
+                self.work.left.update(self.names_in(call))
+            elif call in self.floats:
                 self.drop_maker(call, "numeric goes through `FloatLoader`")
             elif kept:
                 self.make(call)
             else:
                 self.refuse(call)
+        for call in self.registrations():
+            self.register(call, is_late=self.maker(call.args[0].value) in late)
         for call in self.calls():
-            if self.full_name(call.func) == REGISTER_TYPE and call.args:
-                self.register(call)
-            elif self.full_name(call.func) == "psycopg2.extensions.new_array_type":
+            if self.full_name(call.func) == "psycopg2.extensions.new_array_type":
                 self.array(call)
         for attribute in self.attributes():
             name = self.full_name(attribute.value)
@@ -92,6 +102,17 @@ class TypeCasters(Registrations):
                 self.change(attribute, functools.partial(in_its_place, str(oids)))
         for comparison in self.file.model.nodes.get(cst.Comparison, ()):
             self.compare(cst.ensure_type(comparison, cst.Comparison))
+
+    def registrations(self) -> Iterator[cst.Call]:
+        """All calls of `register_type()`."""
+        for call in self.calls():
+            if self.full_name(call.func) == REGISTER_TYPE and call.args:
+                yield call
+
+    def comes_late(self, call: cst.Call) -> bool:
+        """Whether a caster is registered when there are cursors that would not know its loader."""
+        context = self.file.argument(call, "conn_or_curs", 1)
+        return self.is_late(call, context.value if context is not None else None)
 
     # new_type
 
@@ -192,7 +213,7 @@ class TypeCasters(Registrations):
 
     # register_type
 
-    def register(self, call: cst.Call) -> None:
+    def register(self, call: cst.Call, *, is_late: bool) -> None:
         caster = call.args[0].value
         context = self.file.argument(call, "conn_or_curs", 1)
         made = self.maker(caster)
@@ -200,7 +221,7 @@ class TypeCasters(Registrations):
             self.drop(call, "psycopg 3 gives these types so by itself")
         elif made is not None and self.full_name(made.func) == "psycopg2.extensions.new_array_type":
             self.drop(call, ARRAYS)
-        elif made in self.floats and not self.is_late(call, context.value if context is not None else None):
+        elif made in self.floats:
             owner = f"{self.code(context.value)}." if context is not None else self.whole(call)
             loader = self.name(call, "psycopg.types.numeric", "FloatLoader")
             self.claim_all(call)
@@ -212,7 +233,7 @@ class TypeCasters(Registrations):
             self.leave_all(
                 call, "`register_type()` has no equal", "register a loader of your own in its place"
             )
-        elif self.is_late(call, context.value if context is not None else None):
+        elif is_late:
             self.leave_all(call, MADE_TOO_EARLY, MOVE_UP)
         else:
             self.claim(call.func)

@@ -9,6 +9,8 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.cursor_names import NAMED, PLAIN, TEXT, naming
 from asyncdb_lint.migrate.from_psycopg2.cursor_uses import closes_before, creation, is_iterated, statement_of
+from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import Instance
 
 if TYPE_CHECKING:
     from asyncdb_lint.semantics.model import Binding
@@ -22,8 +24,8 @@ MANUAL = {
     "lastrowid": "use `INSERT … RETURNING`",
     "query": "`psycopg.ClientCursor(connection).mogrify(query, params)` gives the text of a statement",
     "tzinfo_factory": "convert the times that a statement gives, or register a loader of your own",
-    "typecaster": "",
-    "cast": "",
+    "typecaster": "`connection.adapters.get_loader(oid, format)` gives the class that loads a type",
+    "cast": "`psycopg.adapt.Transformer(connection).get_loader(oid, format).load(data)` loads a value",
     "binary_types": "register a loader: `cursor.adapters.register_loader(…)`",
     "string_types": "register a loader: `cursor.adapters.register_loader(…)`",
     "pgresult_ptr": "`cursor.pgresult` is libpq's result",
@@ -31,6 +33,11 @@ MANUAL = {
     "column_mapping": "the names are in `cursor.description`",
     "Record": "the rows' class is `type(row)`",
 }
+
+
+OF_COLUMN = {"table_oid": "ftable", "table_column": "ftablecol"}
+"""What the columns of a description tell no more, and libpq's function for it."""
+DEPTH = 6
 
 
 class CursorAttributes(Rewrite):
@@ -43,6 +50,14 @@ class CursorAttributes(Rewrite):
             name = attribute.attr.value
             if name in {*OF_NAMED, *FORGOTTEN, *MANUAL} and self.is_object(attribute.value, "cursor"):
                 self.judge(attribute, name)
+            elif name in {*OF_NAMED, *MANUAL} and self.is_suspected(attribute.value, "cursor"):
+                advice = MANUAL.get(name) or f"only named cursors have `{name}` in psycopg 3"
+                self.tell(
+                    attribute, "manual", f"if this is a cursor, it has no `{name}` in psycopg 3", advice
+                )
+            elif name in OF_COLUMN and self.is_column(attribute.value):
+                said = f"a column has no `{name}` in psycopg 3"
+                self.tell(attribute, "manual", said, f"`cursor.pgresult.{OF_COLUMN[name]}(number)` tells it")
         for call in self.calls():
             self.judge_call(call)
 
@@ -62,6 +77,25 @@ class CursorAttributes(Rewrite):
             self.tell(attribute, "rewritten", f"only named cursors have `{name}`")
             text = f'getattr({self.file.source(owner, 10_000)}, "{name}", {OF_NAMED[name]})'
             self.change(attribute, lambda _: cst.parse_expression(text))
+
+    def is_column(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression is a column of a cursor's description."""
+        kind = self.file.kind(node)
+        if isinstance(kind, Instance):
+            return kind.name == "psycopg2.extensions.Column"
+        return self.is_of_description(self.file.model.exprs.get(node), DEPTH)
+
+    def is_of_description(self, expr: ex.Node | None, depth: int) -> bool:
+        match expr:
+            case _ if not depth:
+                return False
+            case ex.Attr(_, "description"):
+                return depth < DEPTH
+            case ex.Sub(value) | ex.Each(value):
+                return self.is_of_description(value, depth - 1)
+            case ex.Bound(index):
+                return self.is_of_description(self.file.model.summary.bindings[index], depth - 1)
+        return False
 
     # Attributes of named cursors
 

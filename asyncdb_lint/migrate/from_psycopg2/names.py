@@ -10,7 +10,17 @@ from asyncdb_lint.migrate.alternatives import aliases
 from asyncdb_lint.migrate.command import TWINS, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import POOLS, Target, advice, target
-from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Bound, Imported, Imports, Statement, bound_by, dotted
+from asyncdb_lint.migrate.imports import (
+    WITHOUT_IMPORT,
+    Bound,
+    Imported,
+    Imports,
+    Line,
+    Statement,
+    bound_by,
+    dotted,
+    parsed,
+)
 from asyncdb_lint.semantics import expressions as ex
 
 ROOT = "psycopg2"
@@ -34,6 +44,8 @@ class RenameNames(Rewrite):
         self.bound: dict[str, Bound] = {}
         self.wanted: dict[str, dict[Imported, None]] = {}
         """What is imported in the place of each bound name."""
+        self.constants: dict[str, str] = {}
+        """What names of constants are that other modules know."""
         self.kept: set[str] = set()
         self.used: set[str] = set()
         for each in self.imports.bound:
@@ -60,7 +72,9 @@ class RenameNames(Rewrite):
                 self.judge_text(text)
         self.rename_stand_ins()
         for name, each in self.bound.items():
-            if each.full != "*" and name not in self.used | self.kept and not self.is_claimed(each.alias):
+            if each.full == "*" or name in self.kept or self.is_claimed(each.alias):
+                continue
+            if name not in self.used or (self.imports.is_public(each) and name not in self.work.helpers):
                 self.judge_unused(each)
         for line in dict.fromkeys(each.line for each in self.imports.bound):
             self.settle(line)
@@ -125,12 +139,18 @@ class RenameNames(Rewrite):
 
     def rename_stand_ins(self) -> None:
         """`psycopg2 = None` where the import has failed: it stands for what is imported now."""
+        scopes = {
+            self.imports.scope(each)
+            for each in self.imports.bound
+            if each.full == ROOT and each.alias.asname is None
+        }
         for binding in self.file.model.bindings:
-            bound = self.bound.get(binding.name)
-            if bound is None or bound.full != ROOT or bound.alias.asname is not None:
-                continue
             target = self.parent(binding.target)
-            if binding.scope is not self.imports.scope(bound) or not isinstance(target, cst.AssignTarget):
+            if (
+                binding.name != ROOT
+                or binding.scope not in scopes
+                or not isinstance(target, cst.AssignTarget)
+            ):
                 continue
             if binding.name in self.kept:
                 self.change(target, with_new_name)
@@ -171,11 +191,15 @@ class RenameNames(Rewrite):
 
     def local(self, found: Target, bound: Bound) -> str:
         """What the new name is called in the file: an alias stays, and so does a name that would clash else."""
-        if self.target(bound.full) is not None and (
-            bound.alias.asname is not None or self.imports.is_taken(found.name) or self.has_stand_in(bound)
-        ):
-            return bound.name
-        return found.name
+        if found.rest:
+            stays = self.imports.is_taken(found.name)
+        else:
+            stays = self.keeps_name(bound) or self.imports.is_taken(found.name)
+        return bound.name if stays and self.target(bound.full) is not None else found.name
+
+    def keeps_name(self, bound: Bound) -> bool:
+        """Whether a name stays, whatever it is the name of then."""
+        return bound.alias.asname is not None or self.has_stand_in(bound) or self.imports.is_public(bound)
 
     def has_stand_in(self, bound: Bound) -> bool:
         """Whether a name is bound otherwise where its import fails."""
@@ -188,24 +212,26 @@ class RenameNames(Rewrite):
         )
 
     def judge_unused(self, bound: Bound) -> None:
-        """A name that is only imported: for others, or for nothing."""
-        found = self.target(bound.full)
-        if found is not None:
-            stays = bound.alias.asname is not None or self.has_stand_in(bound)
-            alias = bound.name if stays else ""
-            wanted = (
+        """A name that is only imported, or that other modules take from this one: for others, or for nothing."""
+        found, wanted = self.target(bound.full), self.wanted[bound.name]
+        if found is not None and found.rest and self.imports.is_public(bound):
+            name = self.local(found, bound)
+            wanted[Imported(found.module, found.name, name)] = None
+            self.constants[bound.name] = name + found.rest
+        elif found is not None:
+            alias = bound.name if self.keeps_name(bound) else ""
+            wanted[
                 Imported(found.module, found.name, alias)
                 if found.name
                 else of_module(found.module, bound.name)
-            )
-            self.wanted[bound.name][wanted] = None
+            ] = None
         elif bound.full == ROOT:
-            alias = bound.name if bound.alias.asname is not None else ""
-            self.wanted[bound.name][Imported("psycopg", alias=alias)] = None
-        elif bound.full not in CONTAINERS | SUPERFLUOUS:
+            wanted[Imported("psycopg", alias=bound.name if bound.alias.asname is not None else "")] = None
+        elif self.imports.is_public(bound) or bound.full not in CONTAINERS | SUPERFLUOUS:
             self.kept.add(bound.name)
+            said = "other modules take it from here" if self.imports.is_public(bound) else "is imported"
             self.tell(
-                bound.statement, "manual", f"`{bound.full}` is imported and has no equal", advice(bound.full)
+                bound.statement, "manual", f"`{bound.full}` {said} and has no equal", advice(bound.full)
             )
 
     # Annotations in quotes
@@ -250,13 +276,14 @@ class RenameNames(Rewrite):
 
     # The statements
 
-    def settle(self, line: cst.SimpleStatementLine) -> None:
+    def settle(self, line: Line) -> None:
         """What stands for a line of imports: what is left of it, and what is new."""
-        left: list[Statement] = []
+        left: list[cst.BaseSmallStatement] = []
+        after: list[cst.BaseSmallStatement] = []
         new: dict[Imported, None] = {}
         for statement in line.body:
             if not isinstance(statement, (cst.Import, cst.ImportFrom)):
-                return  # imports and other statements on one line
+                continue  # `import psycopg2; connection = …`
             own = list(bound_by(line, statement, ROOT))
             names = () if isinstance(statement.names, cst.ImportStar) else statement.names
             others = [alias for alias in names if not any(each.alias is alias for each in own)]
@@ -273,12 +300,15 @@ class RenameNames(Rewrite):
                 again = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in (*others, *kept)]
                 left.append(statement.with_changes(names=again, **no_brackets(statement)))
             wanted = {need: None for each in own for need in self.wanted[each.name]}
+            for each in own:
+                if each.name in self.constants:
+                    after += parsed(f"{each.name} = {self.constants[each.name]}").body
             if not others and not kept and moved(statement, wanted):
                 module = next(iter(wanted)).module
                 left.append(statement.with_changes(module=cst.parse_expression(module)))
             else:
                 new.update(wanted)
-        self.imports.replace(line, left, new)
+        self.imports.replace(line, left, new, after)
 
 
 def with_new_name(target: cst.AssignTarget) -> cst.FlattenSentinel[cst.AssignTarget]:

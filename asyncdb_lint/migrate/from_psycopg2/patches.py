@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import libcst as cst
@@ -10,7 +11,9 @@ from asyncdb_lint.migrate.alternatives import packages
 from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
 from asyncdb_lint.migrate.from_psycopg2.table import advice, target
 from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, dotted, dotted_text
+from asyncdb_lint.migrate.taken import absolute
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import Module
 
 ROOT, NEW = "psycopg2", "psycopg"
 PATCHES = {"unittest.mock.patch", "mock.patch", "unittest.mock.patch.multiple", "mock.patch.multiple"}
@@ -58,8 +61,16 @@ class PatchTargets(Registrations):
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
             self.judge_modules(cst.ensure_type(text, cst.SimpleString))
         for attribute in self.attributes():
-            self.judge_borrowed(attribute)
+            if (
+                attribute.attr.value == ROOT
+                and attribute in self.file.positions
+                and self.is_borrowed(attribute)
+            ):
+                self.judge_borrowed(attribute, dotted_text(dotted(attribute.value), NEW))
+        for name in self.file.model.nodes.get(cst.Name, ()):
+            self.judge_name_of_others(cst.ensure_type(name, cst.Name))
         for _, statement in self.work.imports.statements:
+            self.judge_imports(statement)
             for package in sorted(packages(statement) & COMPANIONS.keys()):
                 self.tell(statement, "manual", f"`{package}` is for psycopg2", COMPANIONS[package])
 
@@ -162,8 +173,9 @@ class PatchTargets(Registrations):
             if whole is None or whole.name or whole.module != found.module:
                 return None
             return f"{prefix}.{found.name}{found.rest}"
-        if not found.name or local != name.rpartition(".")[2]:
-            return prefix  # a module, or an alias: it is called as before
+        is_known = any(work.file.model.name == owner and local in work.imports.public for work in self.works)
+        if not found.name or local != name.rpartition(".")[2] or is_known:
+            return prefix  # a module, or a name that stays: it is called as before
         return f"{owner}.{found.name}{found.rest}"
 
     @staticmethod
@@ -236,30 +248,49 @@ class PatchTargets(Registrations):
     def is_sys_modules(self, node: cst.BaseExpression) -> bool:
         return self.full_name(node) == "sys.modules" or self.constant(node) == "sys.modules"
 
-    # psycopg2 as an attribute of another module
+    # psycopg2 by way of another module
 
-    def judge_borrowed(self, attribute: cst.Attribute) -> None:
-        """`db.psycopg2.connect`, where `db` is a module of the project that imports psycopg2."""
-        if (
-            attribute.attr.value != ROOT
-            or attribute not in self.file.positions
-            or not self.is_borrowed(attribute)
-        ):
+    def judge_imports(self, statement: cst.Import | cst.ImportFrom) -> None:
+        """`from db import psycopg2`, where `db` is a module of the project that imports psycopg2."""
+        if isinstance(statement, cst.Import) or isinstance(statement.names, cst.ImportStar):
             return
-        node: cst.BaseExpression = attribute
-        full, best = ROOT, (attribute, dotted_text(dotted(attribute.value), NEW))
+        is_package = self.file.model.path.endswith("__init__.py")
+        source = absolute(
+            self.file.model.name, len(statement.relative), dotted(statement.module), is_package=is_package
+        )
+        for alias in statement.names:
+            if dotted(alias.name) != ROOT or source not in self.file.project.modules:
+                continue
+            kind = self.file.kind_of(ex.Ref(f"{source}.{ROOT}"))
+            if isinstance(kind, Module) and kind.name == ROOT:
+                self.tell(alias, "rewritten", f"`{source}` imports `{NEW}`")
+                name = alias.asname or cst.AsName(cst.Name(ROOT))
+                new = alias.with_changes(name=cst.Name(NEW), asname=name)
+                self.change(alias, functools.partial(in_its_place, new))
+
+    def judge_name_of_others(self, name: cst.Name) -> None:
+        """`psycopg2` where it is imported from another module."""
+        is_own = any(each.name == name.value for each in self.work.imports.bound)
+        if not is_own and name in self.file.positions and self.full_name(name) == ROOT:
+            self.judge_borrowed(name, name.value)
+
+    def judge_borrowed(self, start: cst.BaseExpression, base: str) -> None:
+        """`db.psycopg2.connect`, where `db` is a module of the project; `base` is what psycopg is called there."""
+        node, full, best = start, ROOT, (start, base)
         while isinstance(parent := self.parent(node), cst.Attribute) and parent.value is node:
             node, full = parent, f"{full}.{parent.attr.value}"
             found = target(full)
             if found is not None and found.name and found.module in WITHOUT_IMPORT:
-                path = self.of_driver(dotted_text(dotted(attribute.value), NEW), full)
-                best = (parent, path or "")
-        if node is not attribute and best[0] is attribute:
+                best = (parent, self.of_driver(base, full) or "")
+        if self.is_claimed(node):
+            return
+        if node is not start and best[0] is start:
             self.tell(node, "manual", f"`{full}` has no equal that can be put in its place", advice(full))
             return
         place, path = best
-        self.tell(place, "rewritten", f"`{self.code(place)}` is `{path}`")
-        self.change(place, lambda _: cst.parse_expression(path))
+        if self.code(place) != path:
+            self.tell(place, "rewritten", f"`{self.code(place)}` is `{path}`")
+            self.change(place, functools.partial(in_its_place, cst.parse_expression(path)))
 
     def is_borrowed(self, node: cst.BaseExpression) -> bool:
         """Whether psycopg2 is named through a module that is not its own."""
@@ -273,6 +304,11 @@ class PatchTargets(Registrations):
             and self.full_name(node).partition(".")[0] == ROOT
             and own.partition(".")[0] != ROOT
         )
+
+
+def in_its_place(new: cst.CSTNode, _: cst.CSTNode) -> cst.CSTNode:
+    """What stands for a node, whatever has become of that."""
+    return new
 
 
 def call_of(call: cst.Call) -> str:

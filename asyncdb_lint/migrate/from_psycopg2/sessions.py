@@ -35,6 +35,9 @@ def set_client_encoding(connection: Any, encoding: str) -> None:
 )
 
 
+PREPARED = "psycopg 3 needs no `reset()` between `tpc_prepare()` and the end of the transaction"
+
+
 class SessionState(Rewrite):
     """`set_client_encoding()` and `reset()`."""
 
@@ -48,7 +51,28 @@ class SessionState(Rewrite):
             if method.attr.value == "set_client_encoding":
                 self.set_encoding(call, method.value)
             elif method.attr.value == "reset" and not call.args:
-                self.call_helper(call, RESET, [])
+                if self.is_prepared(call, method.value):
+                    self.tell(
+                        call, "manual", PREPARED, "leave it out, and commit or roll back without the xid"
+                    )
+                else:
+                    self.call_helper(call, RESET, [])
+
+    def is_prepared(self, call: cst.Call, owner: cst.BaseExpression) -> bool:
+        """Whether a transaction of the connection is prepared before, in the same function."""
+        name, scope, start = (
+            self.file.source(owner, 200),
+            self.file.model.scope_of(call),
+            self.file.span(call)[0],
+        )
+        return any(
+            isinstance(each.func, cst.Attribute)
+            and each.func.attr.value == "tpc_prepare"
+            and self.file.source(each.func.value, 200) == name
+            and self.file.model.scope_of(each) is scope
+            and self.file.span(each)[0] < start
+            for each in self.calls()
+        )
 
     def call_helper(self, call: cst.Call, helper: Helper, arguments: list[cst.Arg]) -> None:
         name = self.helper(helper, at=call)

@@ -135,12 +135,44 @@ ADVICE = {
     "psycopg2.extensions.AsIs": "cannot be a parameter: compose the statement with `psycopg.sql`",
     "psycopg2.extensions.adapt": "use `psycopg.sql.quote(value, connection)`, which gives text",
     "psycopg2.extensions.quote_ident": "use `psycopg.sql.Identifier(name).as_string(connection)`",
-    "psycopg2.extensions.TransactionRollbackError": "catch `errors.SerializationFailure` and `errors.DeadlockDetected`",
+    **{
+        f"psycopg2.{module}.TransactionRollbackError": "catch `errors.SerializationFailure` and "
+        "`errors.DeadlockDetected`; what is over both is `OperationalError`"
+        for module in ("extensions", "errors")
+    },
     "psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT": "set `connection.autocommit = True`",
+    "psycopg2.extensions.ISOLATION_LEVEL_DEFAULT": "set `connection.isolation_level = None`",
     **{
         f"psycopg2.extensions.STATUS_{name}": "compare `connection.info.transaction_status`"
         for name in ("READY", "BEGIN", "IN_TRANSACTION")
     },
+    **{
+        f"psycopg2.extensions.STATUS_{name}": "psycopg 3 has no such state: "
+        "`connection.info.transaction_status` tells of transactions"
+        for name in ("SETUP", "PREPARED", "SYNC", "ASYNC")
+    },
+    **{
+        f"psycopg2.extensions.{name}": "give the value itself, without a wrapper"
+        for name in ("Boolean", "Int", "Float", "NoneAdapter")
+    },
+    **{
+        f"psycopg2.extensions.{name}FromPy": "give the object of `datetime` itself"
+        for name in ("Date", "Time", "Timestamp", "Interval")
+    },
+    "psycopg2.extensions.SQL_IN": "`= ANY(%s)` with a list does what `IN %s` did with a tuple",
+    **{
+        f"psycopg2.extensions.{name}": "`psycopg.adapters.types` is the registry of types"
+        for name in ("string_types", "binary_types")
+    },
+    **{
+        f"psycopg2.extras.{name}Connection": f"give `row_factory=psycopg.rows.{row}` to `connect()`"
+        for name, row in (("Dict", "dict_row"), ("RealDict", "dict_row"), ("NamedTuple", "namedtuple_row"))
+    },
+    "psycopg2.extras.DictCursorBase": "write a row factory: a function of a cursor, which gives one of its values",
+    "psycopg2.extras.DictRow": "rows are what the row factory makes: plain dicts for `psycopg.rows.dict_row`",
+    "psycopg2.extras.RealDictRow": "rows of `psycopg.rows.dict_row` are plain dicts",
+    "psycopg2.extras.execute_batch": "`cursor.executemany()` sends statements together",
+    "psycopg2.extras.execute_values": "`cursor.executemany()`, or `VALUES` put together with `psycopg.sql`",
     "psycopg2.extras.register_uuid": "not needed: uuid columns give `UUID` objects",
     "psycopg2.extras.register_hstore": "use `psycopg.types.hstore.register_hstore(TypeInfo.fetch(…), connection)`",
     "psycopg2.extras.register_composite": "use `psycopg.types.composite.register_composite(CompositeInfo.fetch(…))`",
@@ -149,6 +181,12 @@ ADVICE = {
     "psycopg2.pool": "use `psycopg_pool.ConnectionPool`: `min_size`, `max_size`, `kwargs`, and it waits when exhausted",
     "psycopg2.errorcodes.lookup": "`psycopg.errors.lookup(code).__name__` gives the name in CamelCase",
     "psycopg2.tz": "use `datetime.timezone` or `zoneinfo`",
+    "psycopg2.tz.FixedOffsetTimezone": "use `datetime.timezone(datetime.timedelta(minutes=…))`",
+    **{
+        f"psycopg2.tz.{name}": "`datetime.datetime.now().astimezone().tzinfo` is the machine's time zone"
+        for name in ("LOCAL", "LocalTimezone")
+    },
+    "psycopg2.tz.ZERO": "use `datetime.timedelta(0)`",
     "psycopg2.errorcodes": "`psycopg.errors.lookup(code)` gives the class for a code, `error.sqlstate` is the code",
     "psycopg2.pool.PoolError": "psycopg_pool raises `PoolTimeout` and `PoolClosed`",
     "psycopg2.extensions.QuotedString": "`psycopg.sql.quote()` quotes; a type of your own needs a `Dumper`",
@@ -168,7 +206,7 @@ ADVICE = {
     "psycopg2.extras.CompositeCaster": "give `factory=` to `psycopg.types.composite.register_composite()`",
     **{
         f"psycopg2.extras.{name}": "write a `Dumper` for the type: `psycopg.adapters.register_dumper()`"
-        for name in ("RangeAdapter", "HstoreAdapter", "UUID_adapter")
+        for name in ("RangeAdapter", "NumberRangeAdapter", "HstoreAdapter", "UUID_adapter")
     },
     "psycopg2.extras.RangeCaster": "write a `Loader` for the type: `psycopg.adapters.register_loader()`",
     **{
@@ -191,6 +229,16 @@ ADVICE = {
 """What to do about names that have no equal, by name or by what the name starts with."""
 
 
+TYPES = {
+    "BINARY": "bytea", "BOOLEAN": "bool", "BYTES": "text", "DATE": "date", "DATETIME": "timestamp",
+    "DECIMAL": "numeric", "FLOAT": "float8", "INTEGER": "int4", "INTERVAL": "interval", "JSON": "json",
+    "JSONB": "jsonb", "LONGINTEGER": "int8", "PYDATE": "date", "PYDATETIME": "timestamp",
+    "PYDATETIMETZ": "timestamptz", "PYINTERVAL": "interval", "PYTIME": "time", "ROWID": "oid", "STRING": "text",
+    "TIME": "time", "UNICODE": "text",
+}  # fmt: skip
+"""The type that each of psycopg2's type objects stands for, or the first of its types."""
+
+
 def advice(name: str) -> str:
     """What a person can do about a name."""
     module, _, last = name.rpartition(".")
@@ -200,6 +248,7 @@ def advice(name: str) -> str:
         if name in ADVICE:
             return ADVICE[name]
         name = name.rpartition(".")[0]
-    if module == "psycopg2.extensions" and last.isupper():  # a type object
-        return "compare with `connection.adapters.types[…].oid` of the type"
+    if module == "psycopg2.extensions" and (of := TYPES.get(last.removesuffix("ARRAY"))) is not None:
+        oid = "array_oid" if last.endswith("ARRAY") else "oid"
+        return f'compare with `connection.adapters.types["{of}"].{oid}`'
     return 'psycopg 3 has nothing of that name: see its guide "Differences from psycopg2"'
