@@ -226,12 +226,14 @@ SETTINGS = {
         "c.isolation_level = None\nc.read_only = None\nc.deferrable = d",
     ),
     "a session in autocommit mode": (FRESH, "c.set_session(autocommit=True)", "c.autocommit = True"),
+    "a mode before autocommit mode": (
+        FRESH,
+        "c.readonly = True\nc.autocommit = True",
+        "c.readonly = True\nc.autocommit = True",
+    ),
     "another's session": (FRESH, "of().set_session(readonly=True)", "of().set_session(readonly=True)"),
 }
 AUTOCOMMIT_MODES = {
-    "c.readonly = True\nc.autocommit = True": (
-        'c.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")\nc.commit()\nc.autocommit = True'
-    ),
     "c.set_session(readonly=True, autocommit=True)": (
         'c.autocommit = True\nc.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")'
     ),
@@ -253,7 +255,6 @@ UNCLEAR = [
     "c.set_session(**how)",
     "c.set_session(isolation_level=level)",
     "def f(): return c.set_session(readonly=True, deferrable=True)",
-    "c.readonly = True\nc.autocommit = True",
     "x = c.isolation_level = 3",
     "c.isolation_level in (1, 2)",
     "class C:\n    def __init__(self):\n        self.c = psycopg2.connect()\n        self.c.autocommit = True\n"

@@ -123,25 +123,18 @@ class Levels:
     # Autocommit
 
     def in_autocommit(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
-        """Whether a connection is in autocommit mode where a node stands, or set to it with nothing run until then."""
-        code = self.file.source(owner, 200)
+        """Whether a connection is in autocommit mode where a node stands: entered later, it takes no modes along."""
         values = [
-            value
-            for at, of, value in self.found
-            if self.file.source(of, 200) == code and self.holds(at, node, owner)
+            value for at, of, value in self.found if self.is_same(of, owner) and self.holds(at, node, owner)
         ]
         return bool(values) and all(value == "True" for value in values)
 
-    def is_on(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
-        """Whether autocommit mode has been entered before a node, and not only after it."""
-        expressions, function = self.file.model.exprs, self.file.model.scope_of(node).function
-        here = [
-            at
-            for at, of, _ in self.found
-            if expressions.get(of) == expressions.get(owner)
-            and self.file.model.scope_of(at).function is function
-        ]
-        return not here or any(self.file.span(at) < self.file.span(node) for at in here)
+    def is_same(self, one: cst.BaseExpression, other: cst.BaseExpression) -> bool:
+        """Whether two expressions mean one connection: the same text, and names that hold the same value."""
+        if self.file.source(one, 200) != self.file.source(other, 200):
+            return False
+        expressions = self.file.model.exprs
+        return not isinstance(one, cst.Name) or expressions.get(one) == expressions.get(other)
 
     def holds(self, at: cst.CSTNode, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
         """Whether what is set at one place holds at another: in the function, or for an object's own connection."""
@@ -149,16 +142,12 @@ class Levels:
         if there.function is not here.function:
             is_own = isinstance(owner, cst.Attribute) and dotted(owner.value) == "self"
             return is_own and there.enclosing_class is here.enclosing_class
-        before = self.file.span(at) < self.file.span(node)
-        return before or idle_since(self.rewrite, owner, at, start=node) is True
+        return self.file.span(at) < self.file.span(node)
 
     def just_ended(self, node: cst.CSTNode, owner: cst.BaseExpression) -> bool:
         """Whether autocommit mode is switched off with nothing run until then."""
-        code = self.file.source(owner, 200)
         return any(
-            value == "False"
-            and self.file.source(of, 200) == code
-            and idle_since(self.rewrite, owner, node, start=at)
+            value == "False" and self.is_same(of, owner) and idle_since(self.rewrite, owner, node, start=at)
             for at, of, value in self.found
         )
 

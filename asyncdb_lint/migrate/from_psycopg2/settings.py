@@ -256,15 +256,3 @@ class ConnectionSettings(Rewrite):
             return cst.Expr(call.with_changes(func=cst.Attribute(owner, cst.Name("execute"))))
 
         self.change(node, execute)
-        line = self.parent(node)
-        if isinstance(line, cst.SimpleStatementLine) and not self.levels.is_on(node, target.value):
-            self.change(line, committed)
-
-
-def committed(line: cst.SimpleStatementLine) -> cst.FlattenSentinel[cst.SimpleStatementLine]:
-    """A statement and a commit of it: autocommit mode cannot be entered in a transaction."""
-    statement = line.body[-1]
-    call = cst.ensure_type(cst.ensure_type(statement, cst.Expr).value, cst.Call)
-    owner = cst.ensure_type(call.func, cst.Attribute).value
-    commit = cst.Expr(cst.Call(cst.Attribute(owner, cst.Name("commit"))))
-    return cst.FlattenSentinel([line, cst.SimpleStatementLine([commit])])
