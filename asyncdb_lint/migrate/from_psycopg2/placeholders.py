@@ -13,13 +13,14 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from asyncdb_lint.migrate.literals import HOLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Style = Literal["percent", "colon", "plain"]
 """How parameters are written: psycopg's way, SQLAlchemy's, or not at all (a statement without parameters)."""
 
-HOLE = "\ufffc"
 PLACEHOLDERS: dict[Style, str] = {
     "percent": r"%s|%\((?P<percent_name>[^)]*)\)s",
     "colon": r"(?<![:\w\\]):(?P<colon_name>[A-Za-z_]\w*)(?![:\w])",
