@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -13,8 +15,9 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.cli import cli
 from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.between_drivers import ROUTES
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.from_psycopg2 import ASYNC_ROUTE, ROUTE
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.connect import ConnectArguments
 from asyncdb_lint.migrate.from_psycopg2.engines import EngineArguments
@@ -248,3 +251,26 @@ def test_unwritable_files_stop_nothing(project: Path) -> None:
     assert run("--write")[0] == 2
     assert "psycopg2.connect" in (project / "app/db.py").read_text()
     assert "info.backend_pid" in (project / "app/use.py").read_text()
+
+
+# libcst's own runner
+
+ALL = dict.fromkeys(rewrite for route in (ROUTE, ASYNC_ROUTE, *ROUTES.values()) for rewrite in route.rewrites)
+
+
+@pytest.mark.parametrize("command", ALL, ids=lambda command: command.__name__)
+def test_each_rewrite_is_a_command(command: type[Rewrite]) -> None:
+    """It says what it does, and leaves alone a file that does not concern it."""
+    assert command.DESCRIPTION.endswith(".")
+    source = "import os\n\n\ndef f(x):\n    with open(x) as file:\n        return file.read()  # all\n"
+    assert command(CodemodContext()).transform_module(cst.parse_module(source)).code == source
+
+
+def test_libcst_runs_them(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("import psycopg2\npsycopg2.connect()\n")
+    name = f"{RenameNames.__module__}.{RenameNames.__name__}"
+    command = [sys.executable, "-m", "libcst.tool", "codemod", "-x", "--no-format", name, str(file)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert file.read_text() == "import psycopg\npsycopg.connect()\n"
