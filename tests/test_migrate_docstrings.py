@@ -32,6 +32,7 @@ FORMS = (
             for text in (
                 "https://example.org/psycopg2/",
                 "since psycopg2 2.9",
+                "psycopg2.8 does",
                 "psycopg2>=2.8",
                 "psycopg2-binary==2.9.9",
                 "psycopg2-pool",

@@ -10,6 +10,7 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.migrate.command import ITEMS, UNSAFE, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
+from asyncdb_lint.migrate.from_psycopg2.error_texts import ErrorTexts
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 
 ROLLBACKS = (
@@ -141,3 +142,30 @@ def test_closed_connections() -> None:
 def test_codes_without_a_class() -> None:
     after, _ = run(ErrorClasses, "from psycopg2 import errorcodes\nf(errorcodes.CLASS_DATA_EXCEPTION)\n")
     assert after == 'from psycopg2 import errorcodes\nf("22")\n'
+
+
+def looking(text: str) -> str:
+    return handler("psycopg2.Error", f"again = {text} in str(e)")
+
+
+def test_texts_of_errors() -> None:
+    before, after = looking("'connection already closed'"), looking("'the connection is closed'")
+    assert run(ErrorTexts, before, unsafe=True) == (after, [])
+    assert run(ErrorTexts, before) == (before, ["`connection already closed` is what psycopg2 said"])
+    gone = looking("'no results to fetch'")
+    assert run(ErrorTexts, gone, unsafe=True) == (gone, ["`no results to fetch` is what psycopg2 said"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "log.info('connection already closed')",
+        "raise psycopg2.InterfaceError('cursor already closed')",
+        "'cursor already closed'",
+        "x = 'the door is already closed'",
+    ],
+)
+def test_texts_of_its_own(text: str) -> None:
+    """What a project says itself."""
+    source = f"import psycopg2\n{text}\n"
+    assert run(ErrorTexts, source, unsafe=True) == (source, [])

@@ -142,3 +142,78 @@ def test_imports_of_one_module_are_one(tmp_path: Path) -> None:
     migrate([tmp_path], Settings(), tmp_path, ROUTE, unsafe=True).write()
     text = (tmp_path / "db.py").read_text()
     assert text.startswith("from psycopg import InterfaceError, OperationalError\n\n\ndef")
+
+
+OPTIONAL = """\
+try:
+    from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+except ImportError:
+    TRANSACTION_STATUS_IDLE = None
+try:
+    from psycopg2.extras import register_uuid
+    register_uuid()
+except ImportError:
+    pass
+
+
+def is_idle(status):
+    return status == TRANSACTION_STATUS_IDLE
+"""
+MIGRATED = """\
+try:
+    from psycopg.pq import TransactionStatus
+    TRANSACTION_STATUS_IDLE = TransactionStatus.IDLE
+except ImportError:
+    TRANSACTION_STATUS_IDLE = None
+
+
+def is_idle(status):
+    return status == TRANSACTION_STATUS_IDLE
+"""
+
+
+def test_optional_imports(tmp_path: Path) -> None:
+    """A constant keeps the name that stands for it where the import fails; what does nothing any more goes."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(OPTIONAL)
+    migrate([tmp_path], Settings(), tmp_path, ROUTE).write()
+    assert (tmp_path / "db.py").read_text() == MIGRATED
+
+
+def test_imports_stand_by_what_they_replace(tmp_path: Path) -> None:
+    """An import that needs psycopg2 still may fail, and what stands beside it would be missing."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(
+        "try:\n    from psycopg2.extras import wait_select\nexcept ImportError:\n    wait_select = None\n"
+        "from psycopg2.extras import Json\n\nf(wait_select)\nx.execute('select a @> %s', (Json({}),))\n"
+    )
+    migrate([tmp_path], Settings(), tmp_path, ROUTE).write()
+    first, _, rest = (tmp_path / "db.py").read_text().partition("    wait_select = None\n")
+    assert "Json" not in first
+    assert rest.startswith("from psycopg.types.json import Json")
+
+
+LISTED = """\
+import psycopg2
+from typing import List
+
+
+class Pool:
+    connections: List[psycopg2.extensions.connection] = []
+
+    @classmethod
+    def version(cls, place):
+        return cls.connections[place].server_version
+
+    @classmethod
+    def clear(cls):
+        cls.connections = []
+"""
+
+
+def test_lists_that_start_empty(tmp_path: Path) -> None:
+    """An annotation says more than `[]`."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(LISTED)
+    migrate([tmp_path], Settings(), tmp_path, ROUTE).write()
+    assert "cls.connections[place].info.server_version" in (tmp_path / "db.py").read_text()

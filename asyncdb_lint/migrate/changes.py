@@ -52,6 +52,12 @@ class _Applying(cst.CSTTransformer):
         result = self.made_last(original_node, result)
         if not hasattr(result, "body"):
             return result
+        if (
+            isinstance(original_node, (cst.If, cst.Try))
+            and does_nothing(result)
+            and not does_nothing(original_node)
+        ):
+            return cst.RemoveFromParent()
         if isinstance(original_node, cst.SimpleStatementLine) and original_node.body and not result.body:
             return cst.RemoveFromParent()
         if isinstance(original_node, cst.IndentedBlock) and original_node.body and not result.body:
@@ -74,3 +80,27 @@ def without_trailing_comma(before: cst.Call, call: cst.Call) -> cst.Call:
         return call
     last = call.args[-1].with_changes(comma=before.args[-1].comma)
     return call.with_changes(args=[*call.args[:-1], last])
+
+
+def does_nothing(statement: Any) -> bool:
+    """Whether an `if` or `try` has nothing left to do: no branch, no handler, and no test that calls anything."""
+    match statement:
+        case cst.If(test=test, body=body, orelse=None):
+            while isinstance(test, (cst.UnaryOperation, cst.Attribute)):
+                test = test.expression if isinstance(test, cst.UnaryOperation) else test.value
+            return isinstance(test, cst.Name) and is_pass(body)
+        case cst.Try(body=body, handlers=handlers, orelse=None, finalbody=None):
+            return is_pass(body) and all(is_pass(each.body) for each in handlers)
+        case _:
+            return False
+
+
+def is_pass(block: cst.BaseSuite) -> bool:
+    """Whether a block is `pass`, without a word on why."""
+    line = block.body[0] if isinstance(block, cst.IndentedBlock) and len(block.body) == 1 else None
+    return (
+        isinstance(line, cst.SimpleStatementLine)
+        and len(line.body) == 1
+        and isinstance(line.body[0], cst.Pass)
+        and not any(each.comment for each in line.leading_lines)
+    )

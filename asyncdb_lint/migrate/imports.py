@@ -89,7 +89,10 @@ class Imports:
             if module not in WITHOUT_IMPORT:
                 self.beside[whole.line][Imported(module)] = None
             return dotted_text(alias or "psycopg", module.removeprefix("psycopg").removeprefix("."), name)
-        anchor = visible[0].line if visible else None
+        named = root(node)  # its import may succeed where that of another name fails
+        anchor = next(
+            (each.line for each in visible if each.name == named), visible[0].line if visible else None
+        )
         beside = self.beside.setdefault(anchor, {})
         if not name or self.is_taken(name):
             beside[Imported(package)] = None
@@ -346,6 +349,13 @@ def bound_by(line: Line, statement: Statement, driver: str) -> Iterator[Bound]:
         return
     for alias in statement.names:
         yield Bound(name_of(alias), f"{module}.{dotted(alias.name)}", alias, statement, line)
+
+
+def root(node: cst.CSTNode) -> str:
+    """The name that a call or a chain of attributes begins with, or ""."""
+    while isinstance(node, (cst.Call, cst.Attribute)):
+        node = node.func if isinstance(node, cst.Call) else node.value
+    return node.value if isinstance(node, cst.Name) else ""
 
 
 def outwards(scope: Scope | None) -> Iterator[Scope]:

@@ -284,7 +284,7 @@ class Project:
         return self.memory[key]
 
     def join(self, kinds: Iterable[Kind | None]) -> Kind | None:
-        """One kind for what may be any of several: they agree (None aside), or nothing is known."""
+        """One kind for what may be any of several: they agree (None and `[]` aside), or nothing is known."""
         found: list[Kind] = []
         nothing: Kind | None = None
         for kind in kinds:
@@ -292,6 +292,8 @@ class Project:
                 continue
             if kind == Constant(None):
                 nothing = kind
+            elif kind == Sequence(()):
+                nothing = nothing or kind
             elif kind not in found:
                 found.append(kind)
         if not found:
@@ -459,7 +461,8 @@ class Project:
                 kind = self.class_value(module, summary, name)
                 if isinstance(kind, Function) and kind.name.startswith(f"{owner}."):
                     return callables.bound(self, Function(kind.name, value))
-                if kind is None or known(kind):
+                is_empty = kind == Sequence(()) and name in summary.annotations
+                if not is_empty and (kind is None or known(kind)):
                     return kind
             if name in summary.annotations:
                 return self.evaluate(module.name, ex.Typed(summary.annotations[name]))

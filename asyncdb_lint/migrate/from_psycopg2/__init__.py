@@ -19,6 +19,7 @@ from asyncdb_lint.migrate.from_psycopg2.docstrings import Docstrings
 from asyncdb_lint.migrate.from_psycopg2.dumpers import ValueDumpers
 from asyncdb_lint.migrate.from_psycopg2.engines import EngineArguments
 from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
+from asyncdb_lint.migrate.from_psycopg2.error_texts import ErrorTexts
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
@@ -61,6 +62,7 @@ REWRITES = (
     ColumnTypes,
     ErrorAttributes,
     ErrorClasses,
+    ErrorTexts,
     TypeAdapters,
     TypeCasters,
     JsonTypes,
@@ -99,6 +101,7 @@ ROUTE = Route(
         b"copy_expert(",
         b"pgcode",
         b"getconn(",
+        b"already closed",
     ),
     by_evidence=True,
 )

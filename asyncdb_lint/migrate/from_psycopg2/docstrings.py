@@ -12,7 +12,9 @@ from asyncdb_lint.migrate.from_psycopg2.table import target
 
 # Not in addresses, names of packages and targets of references, and not where a version of psycopg2 is spoken of.
 VERSION = r"(?!\W*[<>=!~]=?\s*\d|[\s`_]+(?:version\s+)?v?\d)"
-NAMED = re.compile(rf"(?<![\w/.+#-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|-\w|`_|:[\w/]){VERSION}")
+NAMED = re.compile(
+    rf"(?<![\w/.+#-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|\.\d|-\w|`_|:[\w/]){VERSION}"
+)
 
 OWN_MODULES = (".extras.", ".extensions.", ".errorcodes.", ".pool.", ".tz.", ".errors.", ".sql.")
 """What is in psycopg2's modules and has no equal keeps its name."""

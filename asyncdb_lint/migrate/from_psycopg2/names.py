@@ -184,6 +184,9 @@ class RenameNames(Rewrite):
         elif not found.name:  # a module
             wanted[of_module(found.module, bound.name)] = None
             parts = [bound.name]
+        elif found.rest and self.has_stand_in(bound) and self.target(bound.full) == found:
+            self.keep_constant(found, bound)
+            return bound.name
         else:
             parts = [self.local(found, bound)]
             wanted[Imported(found.module, found.name, parts[0])] = None
@@ -211,13 +214,17 @@ class RenameNames(Rewrite):
             for line, statement in self.imports.statements
         )
 
+    def keep_constant(self, found: Target, bound: Bound) -> None:
+        """`IDLE = TransactionStatus.IDLE` after the import, where the name itself has to stay."""
+        name = self.local(found, bound)
+        self.wanted[bound.name][Imported(found.module, found.name, name)] = None
+        self.constants[bound.name] = name + found.rest
+
     def judge_unused(self, bound: Bound) -> None:
         """A name that is only imported, or that other modules take from this one: for others, or for nothing."""
         found, wanted = self.target(bound.full), self.wanted[bound.name]
         if found is not None and found.rest and self.imports.is_public(bound):
-            name = self.local(found, bound)
-            wanted[Imported(found.module, found.name, name)] = None
-            self.constants[bound.name] = name + found.rest
+            self.keep_constant(found, bound)
         elif found is not None:
             alias = bound.name if self.keeps_name(bound) else ""
             wanted[
