@@ -87,6 +87,15 @@ def run(command: type[Rewrite], text: str, *, unsafe: bool = False) -> tuple[str
             'c.cursor().execute("select 1 from t where j @> %(x)s", {"x": psycopg2.extras.Json(v, dumps=d)})',
             'c.cursor().execute("select 1 from t where j @> %(x)s", {"x": psycopg.types.json.Jsonb(v, dumps=d)})',
         ),
+        (
+            JsonTypes,
+            """
+            c.cursor().execute("create table t (j jsonb)")
+            c.cursor().execute("select coalesce(j, %s) from t", (psycopg2.extras.Json(v),))
+            """,
+            'c.cursor().execute("create table t (j jsonb)")\n'
+            'c.cursor().execute("select coalesce(j, %s) from t", (psycopg.types.json.Jsonb(v),))',
+        ),
         (JsonTypes, "psycopg2.extras.Json(v).adapted", "psycopg2.extras.Json(v).obj"),
         (
             JsonTypes,

@@ -278,6 +278,16 @@ def test_copies_in_one_line_and_with_names_that_mean_something() -> None:
             COPY_EXPERT,
         ),
         (
+            "for q, f in (('COPY t FROM STDIN', a), (other(), b)):\n    cur.copy_expert(q, f)",
+            "for q, f in (('COPY t FROM STDIN', a), (other(), b)):\n    copy_expert(cur, q, f)",
+            COPY_EXPERT,
+        ),
+        (
+            "def f(q='COPY t FROM STDIN'):\n    cur.copy_expert(q, g)",
+            "def f(q='COPY t FROM STDIN'):\n    copy_expert(cur, q, g)",
+            COPY_EXPERT,
+        ),
+        (
             "cur.copy_expert(\n    'COPY t FROM STDIN',  # t\n    f,\n)",
             "copy_expert(\n    cur, 'COPY t FROM STDIN',  # t\n    f,\n)",
             COPY_EXPERT,

@@ -341,6 +341,14 @@ def run(statement: str, *, unsafe: bool = False) -> tuple[str, list[str]]:
             "def f(a: tuple[int, ...]):\n    cur.execute('x = any(%s)', (list(a),))",
         ),
         (
+            "p = {'b': 1}\np['a'] = tuple(a)\ncur.execute('x in %(a)s and y = %(b)s', p)",
+            "p = {'b': 1}\np['a'] = list(a)\ncur.execute('x = any(%(a)s) and y = %(b)s', p)",
+        ),
+        (
+            "part = ''\nif a:\n    part = 'and x in %(a)s'\ncur.execute('y ' + part, {'a': tuple(a)})",
+            "part = ''\nif a:\n    part = 'and x = any(%(a)s)'\ncur.execute('y ' + part, {'a': list(a)})",
+        ),
+        (
             "cur.executemany('delete from t where x in %s', [(tuple(i),) for i in a])",
             "cur.executemany('delete from t where x = any(%s)', [(list(i),) for i in a])",
         ),
@@ -413,6 +421,10 @@ def test_safe(before: str, after: str) -> None:
             "cur.execute('delete from t; select 1')\nwhile cur.nextset():\n    pass\nprint(cur.fetchone())",
         ),
         (
+            "cur.execute('delete from t; select 1', ())\nprint(cur.fetchone())",
+            "cur.execute('delete from t; select 1', ())\nwhile cur.nextset():\n    pass\nprint(cur.fetchone())",
+        ),
+        (
             "from psycopg2 import sql\ncur.execute(sql.SQL('{} in {}').format(a, sql.Literal(tuple(b))))",
             "from psycopg2 import sql\ncur.execute(sql.SQL('{} = any({})').format(a, sql.Literal(list(b))))",
         ),
@@ -469,6 +481,15 @@ def test_unsafe(before: str, after: str) -> None:
         "def f(c):\n    c.execute('x in %s', (tuple(a),))",
         "def f(db):\n    return db.query('select 1 where x in %s', (tuple(a),))",
         "q = 'select 1 where true'\nif a:\n    q += ' and x in %s'\ncur.execute(q, p)",
+        "q = 'select 1 where true'\nif a:\n    q += ' and x in %s'\ncur.execute(q + ' limit 1', p)",
+        "some = ['true']\nsome.append('x in %s')\ncur.execute('select 1 where ' + ' and '.join(some), p)",
+        "some = ['x in %s']\nw = f'where {\" and \".join(some)}' if a else ''\ncur.execute('select 1 {}'.format(w), p)",
+        "cur.execute(' '.join(['select 1', 'where x in %s']), p)",
+        "p = {}\np['a'] = tuple(a)\nlog(p)\ncur.execute('x in %(a)s', p)",
+        "p = {'a': 1}\np['a'] = tuple(a)\ncur.execute('x in %(a)s', p)",
+        "from psycopg2 import sql\ncur.execute(sql.SQL('x in {}').format(sql.Placeholder()), (tuple(a),))",
+        "cur.execute('select 1 where x = %s', ([1, 2],))",
+        "import sqlalchemy as sa\nw = ''\nif a:\n    w = 'where x in :p'\nsa.text('select 1 ' + w)",
         "import sqlalchemy as sa\nsa.text('create role a password :p')",
     ],
 )
@@ -482,6 +503,8 @@ def test_manual(statement: str) -> None:
     "statement",
     [
         "cur.execute('select 1; select 2')",
+        "cur.execute('update t set x = %s where y', ([1, 2],))",
+        "cur.execute('select 1 where x = %s', (['a'],))",
         "cur.execute('select %s, x = any(%s)', (a, [1]))",
         "cur.execute('select a && %s', (['a'],))",
         "cur.execute('select concat(%s, a)', (1,))",

@@ -302,18 +302,6 @@ def known(file: FileContext, node: cst.BaseExpression) -> Literal | None:
     return None
 
 
-def fragments(file: FileContext, node: cst.BaseExpression) -> list[Literal]:
-    """The texts that a name is put together from where branches and loops add to it: parts, in no order."""
-    if not isinstance(node, cst.Name):
-        return []
-    reader = Reader(file)
-    values = [reader.assigned(each) for each in assignments(file, node)]
-    if None in values or len(values) < 2:
-        return []
-    texts = [read(file, each) for each in values if each is not None]
-    return [dataclasses.replace(each, names=(*each.names, node)) for each in texts if each is not None]
-
-
 def read(file: FileContext, node: cst.BaseExpression) -> Literal | None:
     """What a string expression says; None where nothing of it is written down."""
     reader = Reader(file)

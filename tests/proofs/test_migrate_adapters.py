@@ -103,10 +103,27 @@ PROGRAMS = {
             cursor.execute("update document set tree = tree || %s", (Json({"b": [2]}),))
             cursor.execute("select count(*) from document where tree @> %(part)s", {"part": Json({"b": [2]})})
             count = cursor.fetchone()
+            cursor.execute("select jsonb_set(tree, '{c}', %s) from document", (Json([3]),))
             cursor.execute("select plain, tree from document")
             found = cursor.fetchone()
             connection.close()
             return count, found, Json({"c": 1}).adapted
+    """,
+    "jsonb beside others": """
+        import psycopg2
+        from psycopg2.extras import Json
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            cursor.execute("create temporary table tree (leaf jsonb)")
+            cursor.execute("insert into tree values (null), (%s)", (Json([1]),))
+            cursor.execute("select coalesce(leaf, %s) from tree", (Json({"a": 1}),))
+            found = cursor.fetchall()
+            cursor.execute("select case when leaf is null then %s else leaf end from tree", (Json(2),))
+            found += cursor.fetchall()
+            connection.close()
+            return found
     """,
     "bytea and ranges": """
         import psycopg2

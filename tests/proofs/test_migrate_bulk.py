@@ -160,6 +160,12 @@ COPIES = {
             found.append(cursor.copy_expert(sql, file))
             found.append(file.getvalue())
     """,
+    "pairs": """
+        import io
+        for sql, file in (("COPY t (a) FROM STDIN", io.StringIO("9\\n")), ("COPY t (a) TO STDOUT", io.StringIO())):
+            cursor.copy_expert(sql, file)
+            found.append(file.getvalue())
+    """,
     "encodings": """
         import io
         connection.close()

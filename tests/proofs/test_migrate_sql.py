@@ -54,6 +54,20 @@ SAME = {
         cursor.execute(query, (tuple(wanted),))
         ask()
     """,
+    "members in parts": """
+        query = "select a from t where a > %(low)s"
+        values = {"low": 0}
+        if not found:
+            query += " and a in %(some)s"
+            values["some"] = tuple([1, 3])
+        cursor.execute(query, values)
+        ask()
+        where = ""
+        if found:
+            where = "where b in %(names)s"
+        cursor.execute(f"select a from t {where} order by a", {"names": ("x", "y")})
+        ask()
+    """,
     "members of many": """
         cursor.executemany("delete from t where a in %s", [((1, 2),), (tuple([7]),)])
         cursor.execute("select a from t")
@@ -163,6 +177,8 @@ UNSAFE = {
     """,
     "several": """
         cursor.execute("insert into t (a) values (10); select a from t order by a; select 7")
+        found.append(cursor.fetchall())
+        cursor.execute("delete from t where a = 10; select a from t order by a", ())
         found.append(cursor.fetchall())
         cursor.execute("select 1; delete from t where a > 1")
         found.append(cursor.rowcount)
@@ -278,6 +294,7 @@ REFUSED = {
     "round(%s, 2)": (psycopg.errors.UndefinedFunction, (1.5,)),
     "%s * %s": (psycopg.errors.NumericValueOutOfRange, (30000, 30000)),
     "array[1] @> %s": (psycopg.errors.UndefinedFunction, ([1],)),
+    "array[1] = %s": (psycopg.errors.UndefinedFunction, ([1],)),
     "unnest(%s)": (psycopg.errors.AmbiguousFunction, (["a"],)),
     "date_trunc(%s, now()) group by date_trunc(%s, now())": (None, ("day", "day")),
     "n from (values (1)) v (n) group by n + %s, n having n + %s > 0": (None, (1, 1)),

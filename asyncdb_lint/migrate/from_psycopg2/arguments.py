@@ -51,6 +51,8 @@ class Parameters:
     def __init__(self, file: FileContext, node: cst.BaseExpression | None, *, many: bool) -> None:
         self.file = file
         self.node = node
+        self.stored: dict[str, list[cst.BaseExpression]] = {}
+        """What is put into a dict under a key, after it is made."""
         self.rows = self.displays(node, many=many)
 
     def displays(self, node: cst.BaseExpression | None, *, many: bool) -> list[cst.BaseExpression] | None:
@@ -73,7 +75,7 @@ class Parameters:
         """A display, or the display that is the one value of a name which is used for nothing else."""
         if isinstance(node, cst.Name):
             bound = assignments(self.file, node)
-            if len(bound) == 1 and is_own(self.file, bound[0]):
+            if len(bound) == 1 and is_own(self.file, bound[0], self.stores(bound[0])):
                 value = bound[0].value
                 return self.shown(value) if isinstance(value, cst.BaseExpression) else None
             return None
@@ -81,6 +83,21 @@ class Parameters:
             return node
         is_display = isinstance(node, (cst.Tuple, cst.List, cst.Dict, cst.ListComp, cst.GeneratorExp))
         return node if is_display else None
+
+    def stores(self, binding: Binding) -> int:
+        """How often a variable is used to put something under a key that is written down: `values["key"] = …`."""
+        count = 0
+        for use in binding.uses:
+            match self.file.model.parents.get(use):
+                case (
+                    cst.Subscript(slice=[cst.SubscriptElement(cst.Index(cst.SimpleString() as key))]) as place
+                ):
+                    target = self.file.model.parents.get(place)
+                    assign = self.file.model.parents.get(target) if target is not None else None
+                    if isinstance(target, cst.AssignTarget) and isinstance(assign, cst.Assign):
+                        self.stored.setdefault(str(key.evaluated_value), []).append(assign.value)
+                        count += 1
+        return count
 
     def values(self, placeholder: Token, places: Sequence[Token]) -> Values:
         """What goes to a placeholder."""
@@ -100,18 +117,19 @@ class Parameters:
 
     def named(self, row: cst.BaseExpression, name: str) -> cst.BaseExpression | None:
         """The value of a key."""
+        found = list(self.stored.get(name, ()))
         if isinstance(row, cst.Call):
-            found = [arg.value for arg in row.args if arg.keyword is not None and arg.keyword.value == name]
-            return found[0] if found else None
-        if not isinstance(row, cst.Dict):
+            found += [arg.value for arg in row.args if arg.keyword is not None and arg.keyword.value == name]
+        elif not isinstance(row, cst.Dict):
             return None
-        found = [
-            each.value
-            for each in row.elements
-            if isinstance(each, cst.DictElement)
-            and isinstance(each.key, cst.SimpleString)
-            and each.key.evaluated_value == name
-        ]
+        else:
+            found += [
+                each.value
+                for each in row.elements
+                if isinstance(each, cst.DictElement)
+                and isinstance(each.key, cst.SimpleString)
+                and each.key.evaluated_value == name
+            ]
         return found[0] if len(found) == 1 else None
 
     def placed(
@@ -126,10 +144,13 @@ class Parameters:
         return row.elements[starts.index(placeholder.start)].value if placeholder.start in starts else None
 
 
-def is_own(file: FileContext, binding: Binding) -> bool:
-    """Whether a variable is assigned (by no loop, no import) and read in one place: no other module, no other line."""
+def is_own(file: FileContext, binding: Binding, others: int = 0) -> bool:
+    """Whether a variable is assigned (by no loop, no import) and read in one place: no other module, no other line.
+
+    `others` are uses that do not count.
+    """
     is_plain = isinstance(file.model.parents.get(binding.target), (cst.AssignTarget, cst.AnnAssign))
-    return is_plain and len(binding.uses) == 1 and not is_imported(file, binding)
+    return is_plain and len(binding.uses) == 1 + others and not is_imported(file, binding)
 
 
 def is_imported(file: FileContext, binding: Binding) -> bool:

@@ -12,6 +12,7 @@ from asyncdb_lint.migrate.from_psycopg2.arguments import as_list, is_imported, t
 from asyncdb_lint.migrate.from_psycopg2.executions import SHOWING, result_is_read
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters, statements
 from asyncdb_lint.migrate.from_psycopg2.sql_edits import Edit, Finding, spelled
+from asyncdb_lint.migrate.from_psycopg2.value_types import compared
 from asyncdb_lint.migrate.literals import assignments
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class Judge:
         if literal.edited(finding.edits) is None or not self.is_only_a_statement(literal):
             return case
         if finding.need == "list" and execution.style == "colon":
-            case.expand = case.possible = True
+            case.expand = True
+            case.possible = not execution.partial  # SQLAlchemy refuses names that the text has not
             return case
         case.possible, case.sure = True, finding.safety == "safe"
         types = {self.type_given(execution, literal, each) for each in finding.parameters}
@@ -123,20 +125,30 @@ class Judge:
             case.sure = types == {"int"}
         return case
 
+    def compared(self, execution: Execution, literal: Literal) -> Iterator[Case]:
+        """`column = %s` where the value is a list of integers."""
+        for statement in statements(literal.text, execution.style) if execution.known else ():
+            for finding in compared(statement):
+                if self.type_given(execution, literal, finding.parameters[0]) == "numbers":
+                    yield Case(execution, literal, finding)
+
     def composed(self, execution: Execution, literal: Literal) -> Iterator[Case]:
         """`sql.SQL("… IN {}").format(sql.Literal(values))` → `= ANY({})` with a list."""
         for statement in statements(literal.text, execution.style):
             for index, token in enumerate(statement.tokens):
                 field = literal.spots[token.start].field if token.kind == "hole" else None
-                is_literal = (
-                    isinstance(field, cst.Call)
-                    and self.rewrite.full_name(field.func) == "psycopg2.sql.Literal"
-                )
-                if statement.word(index - 1) != "in" or not is_literal or not isinstance(field, cst.Call):
+                made_by = self.rewrite.full_name(field.func) if isinstance(field, cst.Call) else ""
+                if statement.word(index - 1) != "in" or not isinstance(field, cst.Call):
                     continue
                 negative = statement.word(index - 2) == "not"
                 first = statement.tokens[index - 2 if negative else index - 1]
                 new = spelled(statement, index - 1, "<> ALL(" if negative else "= ANY(")
+                if made_by == "psycopg2.sql.Placeholder":
+                    yield Case(execution, literal, Finding(
+                        "composed", token.start, "manual", f"`{'NOT ' * negative}IN` a placeholder takes no tuple",
+                        f"write `{new}{{}})` and give a list"))  # fmt: skip
+                if made_by != "psycopg2.sql.Literal":
+                    continue
                 edits = (Edit(first.start, token.start, new), Edit(token.end, token.end, ")"))
                 finding = Finding("composed", token.start, "unsafe", "`Literal` of a tuple is a row, and no list",
                                   f"write `{new.strip('(')}({{}})` with the `Literal` of a list", edits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypeGuard
+from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 import libcst.matchers as m
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asyncdb_lint.file_context import FileContext
+    from asyncdb_lint.semantics.model import Binding
 
 Direction = Literal["from", "to", ""]
 Contents = Literal["text", "bytes", ""]
@@ -37,9 +38,11 @@ BYTES_BY_DEFAULT = {"gzip.open", "bz2.open", "lzma.open", "gzip.GzipFile"}
 
 def direction(file: FileContext, sql: cst.BaseExpression, depth: int = 0) -> Direction:
     """Which way a statement copies, as far as its text can be seen; a name must always hold the same."""
-    values = [each.value for each in file.model.bindings_of(sql)] if isinstance(sql, cst.Name) else []
+    values = (
+        [assigned(file, each) for each in file.model.bindings_of(sql)] if isinstance(sql, cst.Name) else []
+    )
     if values and depth < DEPTH:
-        ways = {direction(file, each, depth + 1) if is_value(each) else "" for each in values}
+        ways = {direction(file, each, depth + 1) if each is not None else "" for each in values}
         return ways.pop() if len(ways) == 1 else ""
     text = " ".join(texts(file, sql))
     is_from, is_to = FROM.search(text) is not None, TO.search(text) is not None
@@ -48,8 +51,11 @@ def direction(file: FileContext, sql: cst.BaseExpression, depth: int = 0) -> Dir
     return "from" if is_from else "to"
 
 
-def is_value(node: cst.CSTNode | None) -> TypeGuard[cst.BaseExpression]:
-    return isinstance(node, cst.BaseExpression)
+def assigned(file: FileContext, binding: Binding) -> cst.BaseExpression | None:
+    """What a name holds by one binding; None for what a loop or a caller may put there, or a part of a tuple."""
+    parent = file.model.parents.get(binding.target)
+    is_plain = isinstance(parent, (cst.AssignTarget, cst.AnnAssign, cst.NamedExpr, cst.AsName))
+    return binding.value if is_plain and isinstance(binding.value, cst.BaseExpression) else None
 
 
 def texts(file: FileContext, node: cst.BaseExpression) -> Iterator[str]:
@@ -73,7 +79,7 @@ def contents(file: FileContext, node: cst.BaseExpression) -> Contents:
     name = kind.name if isinstance(kind, (Instance, Function)) else ""
     found: Contents = CONTENTS.get(name, "")
     if not found and isinstance(node, cst.Name):
-        ways = {opened(file, each.value) for each in file.model.bindings_of(node)}
+        ways = {opened(file, assigned(file, each)) for each in file.model.bindings_of(node)}
         found = ways.pop() if len(ways) == 1 else ""
     return found
 

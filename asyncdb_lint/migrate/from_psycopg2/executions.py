@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from asyncdb_lint.migrate.fragments import fragments, inner
 from asyncdb_lint.migrate.from_psycopg2.arguments import Parameters
 from asyncdb_lint.migrate.from_psycopg2.forwarding import forwarders, handed_on
 from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters
-from asyncdb_lint.migrate.literals import alternatives, fragments
+from asyncdb_lint.migrate.literals import alternatives
 from asyncdb_lint.semantics.sql_text import TEXT
 
 if TYPE_CHECKING:
@@ -123,8 +124,7 @@ def of_cursor(
     style: Style = "plain" if values is None or is_none else "percent"
     if any(arg.star for arg in call.args):
         style = "percent"
-    texts = tuple(alternatives(file, query.value))
-    parts = () if texts else tuple(fragments(file, query.value))
+    texts, parts = said(rewrite, query.value)
     if (
         not known
         and isinstance(values, cst.Dict)
@@ -133,17 +133,28 @@ def of_cursor(
         style = "colon"  # a text for SQLAlchemy, which its older versions took as it is
     given_ones = Parameters(file, values, many=many)
     return Execution(
-        call, query.value, texts or parts, style, given_ones, receiver, known, partial=bool(parts)
+        call, query.value, (*texts, *parts), style, given_ones, receiver, known, partial=bool(parts)
     )
+
+
+def said(
+    rewrite: Rewrite, sql: cst.BaseExpression, style: Style = "percent"
+) -> tuple[tuple[Literal, ...], ...]:
+    """What a statement may say as a whole, and the parts with placeholders that are put together for it."""
+    texts = tuple(alternatives(rewrite.file, sql))
+    if not texts:
+        return (), tuple(fragments(rewrite.file, sql))
+    found = [part for each in texts for part in inner(rewrite.file, each) if parameters(part.text, style)]
+    return texts, tuple(found)
 
 
 def of_helper(
     rewrite: Rewrite, call: cst.Call, query: cst.BaseExpression, values: cst.BaseExpression, many: bool
 ) -> Execution:
     """A call of a function of the project's that executes what it is given."""
-    texts = tuple(alternatives(rewrite.file, query))
+    texts, parts = said(rewrite, query)
     given = Parameters(rewrite.file, values, many=many)
-    return Execution(call, query, texts, "percent", given, None, known=True)
+    return Execution(call, query, (*texts, *parts), "percent", given, None, known=True, partial=bool(parts))
 
 
 def of_text(rewrite: Rewrite, call: cst.Call) -> Execution:
@@ -153,9 +164,10 @@ def of_text(rewrite: Rewrite, call: cst.Call) -> Execution:
     values = None
     if isinstance(outer, cst.Call) and len(outer.args) > 1 and outer.args[0].value is call:
         values = outer.args[1].value
-    texts = tuple(alternatives(file, call.args[0].value))
+    texts, parts = said(rewrite, call.args[0].value, "colon")
+    given = Parameters(file, values, many=False)
     return Execution(
-        call, call.args[0].value, texts, "colon", Parameters(file, values, many=False), None, known=True
+        call, call.args[0].value, (*texts, *parts), "colon", given, None, known=True, partial=bool(parts)
     )
 
 

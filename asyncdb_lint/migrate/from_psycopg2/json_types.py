@@ -36,6 +36,10 @@ WORD_JSON = re.compile(
 PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?s")
 OF_JSONB = re.compile(r"(?:@>|<@|\|\||\bjsonb_\w+\s*\([^()]*|=|<>)\s*$", re.IGNORECASE)
 """What only jsonb has: containment, concatenation, its functions, comparison."""
+AS_OTHERS = re.compile(
+    r"\b(?:(?:coalesce|greatest|least|nullif)\s*\([^()]*|(?:then|else)\s*)$", re.IGNORECASE
+)
+"""Where a value must be of the type that others beside it are of."""
 ASSIGNED = re.compile(r"\bset\b[^;]*$", re.IGNORECASE)
 CONDITION = re.compile(r"\bwhere\b[^;]*$", re.IGNORECASE)
 LOADING = {"psycopg2.extras.register_default_json": "json", "psycopg2.extras.register_default_jsonb": "jsonb"}
@@ -124,6 +128,8 @@ class JsonTypes(Registrations):
         if isinstance(key, int):
             all_of_them = list(PLACEHOLDER.finditer(sql))
             found = all_of_them[key : key + 1]
+        if any(AS_OTHERS.search(sql[: match.start()]) for match in found):
+            return None
         return any(needs_jsonb(sql, match) for match in found) if found else None
 
     def is_jsonb(self) -> bool:

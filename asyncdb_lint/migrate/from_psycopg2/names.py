@@ -297,7 +297,7 @@ class RenameNames(Rewrite):
             kept = [each.alias for each in own if each.name in self.kept and each.full != "*"]
             still = [f"`{each.name}`" for each in own if each.name in self.kept & self.used]
             if still:
-                said = f"psycopg2 is still imported, for {', '.join(still)}"
+                said = f"psycopg2 is still imported, for {', '.join(dict.fromkeys(still))}"
                 self.tell(statement, "manual", said, "drop it when what is reported of its uses is done")
             if any(each.full == "*" for each in own) or (
                 (others or kept) and len(others) + len(kept) == len(names)

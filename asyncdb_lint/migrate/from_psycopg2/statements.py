@@ -53,9 +53,9 @@ class Statements(Rewrite):
                     if judge.concerns(each, literal, finding):
                         key = (*(piece.node for piece in literal.pieces), finding.rule, finding.start)
                         cases[key].append(judge.case(each, literal, finding))
-                for composed in judge.composed(each, literal):
-                    key = (*(piece.node for piece in literal.pieces), "composed", composed.finding.start)
-                    cases[key].append(composed)
+                for case in (*judge.composed(each, literal), *judge.compared(each, literal)):
+                    key = (*(piece.node for piece in literal.pieces), "values", case.finding.start)
+                    cases[key].append(case)
             self.scalar(each)
             self.several(each)
         for each in strays(self, found) if is_concerned(self) else ():
@@ -198,11 +198,14 @@ class Statements(Rewrite):
         if (
             not execution.known
             or execution.receiver is None
-            or execution.style != "plain"
+            or execution.style == "colon"
             or execution.partial
         ):
             return
-        if all(len(statements(each.text, "plain")) < 2 for each in execution.texts):
+        style = execution.style
+        if any(style != "plain" and parameters(each.text, style) for each in execution.texts):
+            return  # they are executed by a cursor that binds in the client, or reported
+        if all(len(statements(each.text, style)) < 2 for each in execution.texts):
             return
         if not result_is_read(self, execution):
             return

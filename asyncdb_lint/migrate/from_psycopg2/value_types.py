@@ -21,6 +21,8 @@ OF_ARRAYS = {
     "unnest": 0, "array_length": 0, "cardinality": 0, "array_to_string": 0, "array_upper": 0, "array_lower": 0,
     "array_ndims": 0,
 }  # fmt: skip
+CLAUSES = {"set", "where", "on", "having", "and", "or", "not", "when", "select", "returning", "values"}
+SMALL = "a list of small integers is a `smallint[]` for the server"
 
 
 def null_test(statement: Statement) -> Iterator[Finding]:
@@ -139,8 +141,25 @@ def arrays(statement: Statement) -> Iterator[Finding]:
         signs = {statement.word(index - 1), statement.word(index + 1)}
         if value.kind == "placeholder" and signs & {"@>", "<@", "&&"} and statement.word(index + 1) != "::":
             new = cast(value.text, "int[]", statement.style)
-            yield Finding("array", value.start, "manual", "a list of small integers is a `smallint[]` for the server",
-                          f"cast it to the column's type: `{new}`", (), (value,), "numbers")  # fmt: skip
+            yield Finding("array", value.start, "manual", SMALL, f"cast it to the column's type: `{new}`",
+                          (), (value,), "numbers")  # fmt: skip
+
+
+def compared(statement: Statement) -> Iterator[Finding]:
+    """`column = %s`, for values that are lists of integers."""
+    for index, value in enumerate(statement.tokens):
+        signs = {statement.word(index - 1), statement.word(index + 1)}
+        if value.kind == "placeholder" and signs & {"=", "<>", "!="} and is_condition(statement, index):
+            new = cast(value.text, "int[]", statement.style)
+            yield Finding("array", value.start, "manual", SMALL, f"cast it to the column's type: `{new}`",
+                          (), (value,), "numbers")  # fmt: skip
+
+
+def is_condition(statement: Statement, index: int) -> bool:
+    """Whether a comparison stands here, and not an assignment of `UPDATE … SET`."""
+    level = statement.opened[index]
+    words = (statement.word(i) for i in range(index, -1, -1) if statement.opened[i] == level)
+    return next((word for word in words if word in CLAUSES), "") != "set"
 
 
 def shared(statement: Statement) -> Iterator[Finding]:
