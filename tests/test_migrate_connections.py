@@ -431,7 +431,9 @@ def test_arguments(before: str) -> None:
     assert set(outcomes) == ({"rewritten"} if before != ARGUMENTS[before] else set())
 
 
-@pytest.mark.parametrize("source", ["psycopg2.connect('x', async_=True)", "class C(ext.connection): ..."])
+@pytest.mark.parametrize(
+    "source", ["psycopg2.connect('x', async_=True)", "def f(cur):\n    cur.execute('', vars=())"]
+)
 def test_arguments_that_a_person_must_look_at(source: str) -> None:
     source = f"{HEAD_OF_ARGUMENTS}{source}\n"
     assert check(ConnectArguments, source, source) == ["manual"]

@@ -117,3 +117,100 @@ def test_what_is_taken() -> None:
         "pkg.sub.mod": b"from ..db import d\nfrom pkg.db import \\\n    e\ndef f():\n    from pkg.db import *; g = 1\n",
     }
     assert taken(contents, {"pkg"}) == {"pkg.db": {"a", "b", "d", "e", "*"}}
+
+
+# Rows of the map: what is written, without and with --unsafe-fixes, and what is told
+
+HEAD = """\
+import psycopg2
+import psycopg2.extensions as ext
+from psycopg2.extras import LogicalReplicationConnection
+from psycopg2.tz import FixedOffsetTimezone
+connection = psycopg2.connect("")
+cursor = connection.cursor()
+"""
+REWRITTEN = [
+    (
+        'note = ext.Notify(1, "channel")',
+        'note = Notify(pid=1, channel="channel", payload="")',
+        'note = Notify(pid=1, channel="channel", payload="")',
+    ),
+    (
+        "found = ext.STATUS_BEGIN == connection.status",
+        "",
+        "found = connection.info.transaction_status in (psycopg.pq.TransactionStatus.INTRANS, "
+        "psycopg.pq.TransactionStatus.INERROR)",
+    ),
+    (
+        "found = connection.status not in [ext.STATUS_READY]",
+        "",
+        "found = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE",
+    ),
+    (
+        "a = ext.adapt(value)\na.prepare(connection)\nb = a.getquoted()\nc = a.getquoted().decode()\nd = str(a)",
+        "",
+        "a = psycopg.sql.quote(value, connection)\nb = a.encode(connection.info.encoding)\nc = a\nd = str(a)",
+    ),
+    ("a = ext.adapt(value)\nb = a.other()\nc = a.getquoted()", "", ""),
+    ("a = ext.adapt(value)\nprint()\na.prepare(connection)\nc = a.getquoted()", "", ""),
+    (
+        'zone = FixedOffsetTimezone(60, "here")',
+        "",
+        'zone = timezone(timedelta(minutes=60), "here")',
+    ),
+    # a caster of which cursors would not know goes nowhere
+    (
+        'to_float = ext.new_type((1700,), "F", lambda value, cur: float(value))\next.register_type(to_float)',
+        "",
+        "",
+    ),
+    # connections for replication stay psycopg2's
+    (
+        'feed = psycopg2.connect(dsn="", connection_factory=LogicalReplicationConnection)',
+        'feed = psycopg2.connect(dsn="", connection_factory=LogicalReplicationConnection)',
+        'feed = psycopg2.connect(dsn="", connection_factory=LogicalReplicationConnection)',
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "unsafe_after"), REWRITTEN)
+@pytest.mark.parametrize("unsafe", [False, True])
+def test_rows(before: str, after: str, unsafe_after: str, unsafe: bool, tmp_path: Path) -> None:
+    """Nothing is done by halves: what is not rewritten stays as it is, and is told of."""
+    file = tmp_path / "module.py"
+    found = of_project(tmp_path, {"module.py": f"{HEAD}{before}\n"}, unsafe=unsafe)
+    expected = unsafe_after if unsafe else after
+    assert found.texts[file][1].endswith(f"cursor = connection.cursor()\n{expected or before}\n")
+    if not expected:
+        rows = {each.location.row for each in found.manual}
+        assert rows & set(range(7, 9 + before.count("\n")))
+
+
+TOLD = [
+    ("connection.tpc_prepare()\nconnection.reset()", 8, "`tpc_prepare()`"),
+    ("for column in cursor.description:\n    column.table_oid", 8, "`table_oid`"),
+    ("first = cursor.description[0].table_column", 7, "`table_column`"),
+    ('def f(cur):\n    cur.execute("", vars=())', 8, "`vars`"),
+    ("def f(other):\n    other.readonly = True", 8, "`readonly`"),
+    ("def f(cur):\n    cur.mogrify('')\n    return cur.lastrowid", 9, "`lastrowid`"),
+    ('name = "x"\ncursor.execute("select %s", name)', 8, "a sequence, and no text"),
+    (
+        'class P:\n    def __getitem__(self, key): ...\ncursor.execute("select %(a)s", P())',
+        9,
+        "a sequence or a mapping",
+    ),
+    (
+        'def f(**how):\n    how.setdefault("database", "x")\n    return psycopg2.connect(**how)',
+        8,
+        "`database`",
+    ),
+    ("class P(psycopg2.pool.ThreadedConnectionPool): ...", 7, "a pool of psycopg2's"),
+]
+
+
+@pytest.mark.parametrize(("source", "row", "said"), TOLD)
+def test_what_a_person_does(source: str, row: int, said: str, tmp_path: Path) -> None:
+    found = of_project(tmp_path, {"module.py": f"{HEAD}{source}\n"})
+    told = [each for each in found.manual if each.location.row == row and said in each.message]
+    assert len(told) == 1
+    assert told[0].advice

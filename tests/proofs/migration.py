@@ -26,11 +26,13 @@ def same_answers(database: Database, folder: Path, program: str, *, unsafe: bool
     file.write_text(textwrap.dedent(program).lstrip())
     (folder / "pyproject.toml").touch()
     before = loaded(file.read_text())(database.dsn())
+    database.reset()
     found = migrate([file], Settings(), folder, ROUTE, unsafe=unsafe)
-    assert not found.manual
+    assert found.manual == []
     found.write()
     text = file.read_text()
     assert "psycopg2" not in text
-    assert loaded(text)(database.dsn()) == before
+    after = loaded(text)(database.dsn())
+    assert after == before
     assert not migrate([file], Settings(), folder, ROUTE, unsafe=unsafe).texts
     return text

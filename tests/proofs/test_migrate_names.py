@@ -2,6 +2,7 @@
 
 import importlib
 import keyword
+import operator
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +47,9 @@ def test_names(module: str) -> None:
         full = f"psycopg2{module}.{name}"
         new = target(full) or POOLS.get(full)
         if new is not None:
-            value = importlib.import_module(new.module)
-            assert eval(f"value.{new.name}{new.rest}" if new.name else "value") is not None, full
+            path = f"{new.name}{new.rest}".removesuffix("()")
+            there = importlib.import_module(new.module)
+            assert not path or operator.attrgetter(path)(there) is not None, full
         elif module == ".errorcodes" and name.isupper():
             assert CODES[name] == getattr(psycopg2.errorcodes, name)
         elif advice(full) == nothing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from asyncdb_lint.migrate.from_psycopg2.adapted import AdaptedValues
 from asyncdb_lint.migrate.from_psycopg2.adapters import TypeAdapters
 from asyncdb_lint.migrate.from_psycopg2.attributes import ConnectionAttributes
 from asyncdb_lint.migrate.from_psycopg2.binary import BinaryValues
@@ -67,6 +68,7 @@ REWRITES = (
     TypeCasters,
     JsonTypes,
     ValueDumpers,
+    AdaptedValues,
     Quoting,
     WaitCallbacks,
     Pools,

@@ -68,12 +68,19 @@ class ConnectionAttributes(Rewrite):
                 self.judge(attribute)
             elif isinstance(owner, cst.Attribute) and owner.attr.value == "info":
                 self.judge_info(attribute, owner)
+            elif name == "readonly" and self.is_assigned(attribute) and self.is_unknown(owner):
+                if self.work.imports.bound:  # psycopg 3 lets it be set, and takes no notice
+                    self.report(attribute, "if this is a connection, it has no `{}` in psycopg 3")
             elif (name in MARKS["connection"] and self.may_be_one(owner)) or (
                 name in RARE and self.is_suspected(owner, "connection")
             ):
                 self.report(attribute, "if this is a connection, it has no `{}` in psycopg 3")
         for call in self.calls():
             self.judge_access(call)
+
+    def is_assigned(self, attribute: cst.Attribute) -> bool:
+        target = self.parent(attribute)
+        return isinstance(target, (cst.AssignTarget, cst.AnnAssign)) and target.target is attribute
 
     def judge(self, attribute: cst.Attribute) -> None:
         """An attribute of something that surely is a connection."""

@@ -9,7 +9,6 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite, renamed
 from asyncdb_lint.migrate.from_psycopg2.lifetimes import CONNECT, CONNECTION
 from asyncdb_lint.migrate.imports import dotted
-from asyncdb_lint.semantics.kinds import Class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +23,6 @@ METHODS = {"execute": {"vars": "params"}, "executemany": {"vars_list": "params_s
 HANDING_ON = {"functools.partial", "asyncio.to_thread", "anyio.to_thread.run_sync"}
 """What calls its first argument with the keywords that it is given."""
 ASYNCHRONOUS = "`AsyncConnection.connect()` makes asynchronous connections, which are awaited and not polled"
-OWN_CLASS = (
-    "its `__init__` gets libpq's connection (`PGconn`), and `{}.connect(…)` makes it: no `connection_factory`"
-)
 
 
 class ConnectArguments(Rewrite):
@@ -40,22 +36,33 @@ class ConnectArguments(Rewrite):
             if args and self.full_name(func) in HANDING_ON:
                 func, args = args[0].value, args[1:]
             name = self.full_name(func)
-            if name in FUNCTIONS:
+            if name == CONNECT and self.is_for_replication(call):
+                self.keep(func)  # the pass that renames tells of the class
+            elif name in FUNCTIONS:
                 gone = self.judge(call, args) if name == CONNECT else []
                 self.rename(call, [each for each in args if each not in gone], FUNCTIONS[name])
             elif name == CONNECTION and func is call.func:
                 self.rename(call, args, ADDRESS)
                 self.tell(call, "rewritten", "a connection is made by `Connection.connect()`")
                 self.change(func, lambda updated: cst.Attribute(updated, cst.Name("connect")))
-            elif (
-                isinstance(func, cst.Attribute)
-                and func.attr.value in METHODS
-                and self.is_object(func.value, "cursor")
-            ):
-                self.rename(call, args, METHODS[func.attr.value])
-        for definition in self.file.model.nodes.get(cst.ClassDef, ()):
-            if isinstance(definition, cst.ClassDef):
-                self.judge_class(definition)
+            elif isinstance(func, cst.Attribute) and func.attr.value in METHODS:
+                if self.is_object(func.value, "cursor"):
+                    self.rename(call, args, METHODS[func.attr.value])
+                elif self.is_unknown(func.value):
+                    self.guess(args, METHODS[func.attr.value])
+
+    def is_for_replication(self, call: cst.Call) -> bool:
+        """Whether a connection speaks the protocol of replication, which psycopg 3 has not: it stays psycopg2's."""
+        given = self.file.argument(call, "connection_factory", 1)
+        return given is not None and "Replication" in self.full_name(given.value)
+
+    def guess(self, args: Sequence[cst.Arg], names: dict[str, str]) -> None:
+        """Only the names of its arguments say that this may be a method of psycopg2's."""
+        for arg in args:
+            old = arg.keyword.value if arg.keyword is not None else ""
+            if old in names:
+                said = f"if this is psycopg2's cursor, the argument `{old}` is called `{names[old]}`"
+                self.tell(arg, "manual", said, "rename it, or give it without its name")
 
     def rename(self, call: cst.Call, args: Sequence[cst.Arg], names: dict[str, str]) -> None:
         found = {arg.keyword.value: arg for arg in args if arg.keyword is not None}
@@ -83,14 +90,6 @@ class ConnectArguments(Rewrite):
 
     def leave_out(self, call: cst.Call, keyword: str) -> None:
         self.change(call, lambda updated: updated.with_changes(args=without(updated.args, keyword)))
-
-    def judge_class(self, definition: cst.ClassDef) -> None:
-        """A class of connections of the project's own."""
-        for base in definition.bases:
-            kind = self.file.kind(base.value)
-            if isinstance(kind, Class) and kind.name == CONNECTION:
-                name = definition.name.value
-                self.tell(base, "manual", f"`{name}` is a class of connections", OWN_CLASS.format(name))
 
 
 def is_off(node: cst.BaseExpression) -> bool:

@@ -6,6 +6,8 @@ import libcst as cst
 
 from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
 
+FIELDS = ("pid", "channel", "payload")
+"""The arguments of psycopg2's `Notify`."""
 SAID = "notifications are asked for: those that come while one is dealt with wait for the next time"
 
 
@@ -15,6 +17,9 @@ class Notifications(Registrations):
     DESCRIPTION = "Rewrite loops over psycopg2's list of notifications."
 
     def examine(self) -> None:
+        for call in self.calls():
+            if self.full_name(call.func) == "psycopg2.extensions.Notify":
+                self.name_arguments(call)
         if not self.unsafe:
             return
         emptied: set[str] = set()
@@ -36,6 +41,31 @@ class Notifications(Registrations):
             ):
                 self.claim(method)
                 self.drop(call, "`notifies()` reads what has come")
+
+    def name_arguments(self, call: cst.Call) -> None:
+        """`Notify(pid, channel, payload)`: psycopg 3 has them in another order, and all of them."""
+        places = [arg for arg in call.args if arg.keyword is None]
+        given = {*FIELDS[: len(places)], *(arg.keyword.value for arg in call.args if arg.keyword is not None)}
+        if any(arg.star for arg in call.args):
+            self.tell(call, "manual", "`Notify` takes the channel first", "give its arguments by name")
+            return
+        if not places and "payload" in given:
+            return
+        self.tell(call, "rewritten", "`Notify` takes the channel first: its arguments are given by name")
+        plain = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+
+        def named(updated: cst.Call) -> cst.Call:
+            args = [
+                arg
+                if arg.keyword is not None
+                else arg.with_changes(keyword=cst.Name(FIELDS[place]), equal=plain)
+                for place, arg in enumerate(updated.args)
+            ]
+            if "payload" not in given:
+                args.append(cst.Arg(cst.SimpleString('""'), cst.Name("payload"), equal=plain))
+            return updated.with_changes(args=args)
+
+        self.change(call, named)
 
     def listening(self, test: cst.BaseExpression) -> cst.BaseExpression | None:
         """The connection of `connection.notifies`."""

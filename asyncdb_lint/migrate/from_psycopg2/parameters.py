@@ -194,6 +194,8 @@ class ConnectionParameters(Rewrite):
                 module, _, name = kind.name.partition(":") if isinstance(kind, Function) else ("", "", "")
                 if module == self.file.model.name and name:
                     self.follow_function(name, depth)
+            case cst.Name() if isinstance(self.file.model.exprs.get(node), ex.Param):
+                self.follow_parameter(node)
             case cst.Name():
                 bindings = self.bindings_of(node)
                 followed = [self.follow_variable(each, depth, node, is_open=is_open) for each in bindings]
@@ -227,6 +229,14 @@ class ConnectionParameters(Rewrite):
             for place in self.keys_at(use):
                 self.enter(place, is_open=is_open or not visible)
         return visible
+
+    def follow_parameter(self, node: cst.Name) -> None:
+        """What a function sets in the keywords, or the dict, that it is called with."""
+        expr = self.file.model.exprs[node]
+        for use in self.file.model.nodes.get(cst.Name, ()):
+            if self.file.model.exprs.get(use) == expr:
+                for place in self.keys_at(use):
+                    self.enter(place, is_open=True)
 
     def follow_function(self, qualname: str, depth: int) -> None:
         """What a function of this file returns, which others may call too."""

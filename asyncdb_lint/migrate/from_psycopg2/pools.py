@@ -15,7 +15,11 @@ ATTRIBUTES = {"closeall": "close", "minconn": "min_size", "maxconn": "max_size"}
 DIFFERS = (
     "`psycopg_pool.ConnectionPool` connects in the background, and waits up to 30 s where it is exhausted"
 )
-ADVICE = "`ConnectionPool(dsn, min_size=…, max_size=…, kwargs={…}, open=True)`: `--unsafe-fixes` rewrites it"
+ADVICE = "`ConnectionPool(dsn, min_size=…, max_size=…, kwargs={…}, open=True)`"
+REWRITES = f"{ADVICE}: `--unsafe-fixes` rewrites it"
+OWN_POOL = (
+    "derive it from `psycopg_pool.ConnectionPool`, which gets its connections in other methods, or drop it"
+)
 COMPARING = {"builtins.isinstance", "builtins.issubclass"}
 NO_KEYS = "psycopg_pool hands out connections without keys"
 
@@ -30,7 +34,11 @@ class Pools(Registrations):
         rewritten = {call.func for call in made if self.unsafe and self.make(call)}
         for call in made:
             if call.func not in rewritten:
-                self.leave_all(call, DIFFERS, ADVICE)
+                self.leave_all(call, DIFFERS, ADVICE if self.unsafe else REWRITES)
+        for node in self.uses_of({name.rpartition(".")[2] for name in POOLS}):
+            holder = self.parent(node)
+            if isinstance(holder, cst.Arg) and isinstance(self.parent(holder), cst.ClassDef):
+                self.hand_over(node, node, "a class derives from a pool of psycopg2's", OWN_POOL)
         if not self.unsafe:
             return
         for node in self.uses_of({"PoolError", *(name.rpartition(".")[2] for name in POOLS)}):

@@ -46,12 +46,11 @@ class Quoting(Registrations):
             if self.full_name(attribute) in PRIVATE:
                 self.tell(attribute, "manual", f"`{attribute.attr.value}` is private in psycopg 3",
                           "keep what the object was made of, or use `as_string(connection)`")  # fmt: skip
-            elif self.full_name(attribute) == VERSION and isinstance(
-                self.parent(attribute), (cst.Attribute, cst.Arg)
+        for use in self.uses_of({"__version__"}):
+            if self.full_name(use) == VERSION and isinstance(
+                self.parent(use), (cst.Attribute, cst.Arg, cst.Comparison, cst.Subscript)
             ):
-                self.tell(
-                    attribute, "changed behaviour", "the version is psycopg 3's, and has no list of features"
-                )
+                self.tell(use, "changed behaviour", "the version is psycopg 3's, and has no list of features")
 
     def unwrap(self, call: cst.Call) -> None:
         """`DateFromPy(day)`: the object itself is given."""
@@ -169,10 +168,12 @@ class Quoting(Registrations):
         if not self.unsafe:
             self.hand_over(call.func, call, said, "use `datetime.timezone(datetime.timedelta(minutes=…))`")
             return
-        zone, delta = self.name(call, "datetime", "timezone"), self.name(call, "datetime", "timedelta")
+        zone, text = self.name(call, "datetime", "timezone"), self.code(offset.value)
+        given = offset.value.func if isinstance(offset.value, cst.Call) else offset.value
+        if self.full_name(given) != "datetime.timedelta":
+            text = f"{self.name(call, 'datetime', 'timedelta')}(minutes={text})"
         self.claim(call.func)
         self.tell(call, "changed behaviour", said)
-        text = f"{delta}(minutes={self.code(offset.value)})"
         if name is not None and self.code(name.value) != "None":
             text += f", {self.code(name.value)}"
         self.change(call, lambda _: cst.parse_expression(f"{zone}({text})"))

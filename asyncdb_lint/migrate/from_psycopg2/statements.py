@@ -18,6 +18,7 @@ from asyncdb_lint.migrate.from_psycopg2.strays import RULES as STRAY_RULES
 from asyncdb_lint.migrate.from_psycopg2.strays import strays
 from asyncdb_lint.migrate.literals import HOLE
 from asyncdb_lint.semantics import expressions as ex
+from asyncdb_lint.semantics.kinds import Instance
 
 if TYPE_CHECKING:
     from asyncdb_lint.migrate.command import Outcome
@@ -185,6 +186,7 @@ class Statements(Rewrite):
             return
         is_text = isinstance(node, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
         if not is_text and not (isinstance(node, cst.Call) and type_of(self.file, node) == "str"):
+            self.parameter_object(node)
             return
         counts = {len(parameters(each.text, "percent")) for each in execution.texts}
         if counts == {1} and not any(HOLE in each.text for each in execution.texts):
@@ -192,6 +194,18 @@ class Statements(Rewrite):
             self.tell(node, "rewritten", "parameters are a sequence, and no text")
         else:
             self.tell(node, "manual", "parameters are a sequence, and no text", "put them into a tuple")
+
+    def parameter_object(self, node: cst.BaseExpression) -> None:
+        """Parameters that are known to be a text, or an object of a class that has items and is nothing else."""
+        kind = self.file.kind(node)
+        if type_of(self.file, node) == "str":
+            self.tell(node, "manual", "parameters are a sequence, and no text", "put them into a tuple")
+        elif isinstance(kind, Instance) and (found := self.file.project.class_(kind.name)) is not None:
+            home, own = found
+            if not own.bases and f"{own.qualname}.__getitem__" in home.functions:
+                said = "parameters are a sequence or a mapping: to have items is not enough"
+                advice = "derive the class from `collections.abc.Mapping` or `Sequence`"
+                self.tell(node, "manual", said, advice)
 
     def several(self, execution: Execution) -> None:
         """`execute("a; b")` gives the result of the first statement; psycopg2 gave that of the last."""

@@ -15,6 +15,9 @@ INTACT = {(cst.NotEqual, 2), (cst.LessThan, 2), (cst.LessThanEqual, 1)}
 """Comparisons of `closed` that tell a connection which was lost from others."""
 
 
+SYMMETRIC = (cst.Equal, cst.NotEqual, cst.Is, cst.IsNot)
+
+
 class ConnectionStates(Rewrite):
     """`connection.status == STATUS_READY`, `connection.closed == 2`, `connection.isexecuting()`."""
 
@@ -26,6 +29,9 @@ class ConnectionStates(Rewrite):
             if not isinstance(node, cst.Comparison) or len(node.comparisons) != 1:
                 continue
             left, target = node.left, node.comparisons[0]
+            is_turned = isinstance(target.operator, SYMMETRIC) and self.full_name(left).startswith(STATUS)
+            if is_turned:  # `STATUS_READY == connection.status`
+                left, target = target.comparator, target.with_changes(comparator=left)
             if isinstance(left, cst.Attribute) and self.is_object(left.value, "connection"):
                 if left.attr.value == "closed":
                     self.judge_closed(node, left, target)
@@ -58,18 +64,24 @@ class ConnectionStates(Rewrite):
 
     def judge_status(self, node: cst.Comparison, left: cst.Attribute, target: cst.ComparisonTarget) -> bool:
         """The status is that of the transaction."""
-        name = self.full_name(target.comparator).removeprefix(STATUS)
-        if name not in IDLE | BUSY or not isinstance(target.operator, (cst.Equal, cst.NotEqual)):
+        several = isinstance(target.operator, (cst.In, cst.NotIn))
+        if not several and not isinstance(target.operator, SYMMETRIC):
+            return False
+        given = elements(target.comparator) if several else [target.comparator]
+        names = {self.full_name(each).removeprefix(STATUS) for each in given}
+        if not names or not names <= IDLE | BUSY:
             return False
         status = self.transaction(node)
-        is_equal = isinstance(target.operator, cst.Equal)
-        if name in IDLE:
-            asked = f"{'==' if is_equal else '!='} {status}.IDLE"
+        is_equal = isinstance(target.operator, (cst.Equal, cst.Is, cst.In))
+        asked_for = [f"{status}.IDLE"] if names & IDLE else []
+        asked_for += [f"{status}.INTRANS", f"{status}.INERROR"] if names & BUSY else []
+        if len(asked_for) == 1:
+            asked = f"{'==' if is_equal else '!='} {asked_for[0]}"
         else:
-            asked = f"{'in' if is_equal else 'not in'} ({status}.INTRANS, {status}.INERROR)"
+            asked = f"{'in' if is_equal else 'not in'} ({', '.join(asked_for)})"
         self.replace(node, left.value, f"{{}}.info.transaction_status {asked}", "status")
-        if self.unsafe:
-            self.claim(target.comparator)
+        for each in given if self.unsafe else ():
+            self.claim(each)
         return True
 
     def transaction(self, node: cst.CSTNode) -> str:
@@ -94,3 +106,10 @@ class ConnectionStates(Rewrite):
                 made if not updated.lpar else made.with_changes(lpar=updated.lpar, rpar=updated.rpar)
             ),
         )
+
+
+def elements(node: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """What a tuple, list or set is written down with."""
+    if not isinstance(node, (cst.Tuple, cst.List, cst.Set)):
+        return []
+    return [each.value for each in node.elements]
