@@ -410,7 +410,7 @@ def test_a_file_that_cannot_be_read(project: Path, monkeypatch: pytest.MonkeyPat
         (["pooler=transaction"], ["--config 'pooler=transaction'", "text values need quotes"]),
         (["poler='none'"], ["poler=", "unknown setting `poler`", "did you mean `pooler`?"]),
         (["processes='4'"], ["processes=", "`processes`", "int", "str"]),
-        (["ignore=['ADB9']"], ["unknown rule `ADB9`"]),
+        (["ignore=['ADB99']"], ["unknown rule `ADB99`"]),
         (["tool.asyncdb-lint.fix=true"], ["unknown setting `tool`"]),
     ],
 )
@@ -492,7 +492,7 @@ def test_codes_names_prefixes_and_all() -> None:
     assert {"ADB102"} == expand("ADB102") == expand("sync-session-in-async")
     assert {code for code in names() if code.startswith("ADB5")} == expand("ADB5")
     assert set(names()) == expand("ALL") == expand("ADB")
-    for nothing in ("", "A", "AD", "all", "ADB9", "session", "adb102", "ADB1021"):
+    for nothing in ("", "A", "AD", "all", "ADB99", "session", "adb102", "ADB1021"):
         with pytest.raises(UsageProblem):
             expand(nothing)
 

@@ -152,6 +152,11 @@ class Rewrite(CodemodCommand, abc.ABC):
         return cast("list[Work]", self.context.scratch.get(WORKS)) or [self.work]
 
     @property
+    def is_of_project(self) -> bool:
+        """Whether a whole project is migrated, and not one file looked at by itself."""
+        return WORKS in self.context.scratch
+
+    @property
     def shared(self) -> dict[str, Any]:
         """What is found out once for all files in the works."""
         return cast("dict[str, Any]", self.context.scratch.setdefault(SHARED, {}))

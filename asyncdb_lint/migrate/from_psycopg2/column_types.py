@@ -27,7 +27,7 @@ class ColumnTypes(Rewrite):
 
     def examine(self) -> None:
         first = next((each for work in self.works for each in connecting(work)), None)
-        if first is not None and first in self.file.model.parents:
+        if self.is_of_project and first is not None and first in self.file.model.parents:
             self.tell(first, "changed behaviour", NOTE, "the guide on migrating lists what else differs")
         if not self.handles_cursors():
             return
