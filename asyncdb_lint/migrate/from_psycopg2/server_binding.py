@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asyncdb_lint.migrate.from_psycopg2.placeholders import HOLE, statements
+from asyncdb_lint.migrate.from_psycopg2.placeholders import statements
 from asyncdb_lint.migrate.from_psycopg2.sql_edits import COMPARISONS, Edit, Finding, around, cast, spelled
 from asyncdb_lint.migrate.from_psycopg2.utility_statements import of_statement
 from asyncdb_lint.migrate.from_psycopg2.value_types import arrays, null_test, shared, sizes, untyped
+from asyncdb_lint.migrate.literals import HOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
