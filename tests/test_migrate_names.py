@@ -27,6 +27,13 @@ LINES = [
         "from psycopg2.extensions import TRANSACTION_STATUS_IDLE as idle\nfound = idle",
         "from psycopg.pq import TransactionStatus\nfound = TransactionStatus.IDLE",
     ),
+    # comments that say types
+    (
+        "from psycopg2.extensions import connection, cursor as Cur\n\n\ndef f(it, other):\n"
+        "    # type: (connection, Cur) -> connection\n    return it  # type: ignore[connection]",
+        "from psycopg import Connection, Cursor as Cur\n\n\ndef f(it, other):\n"
+        "    # type: (Connection, Cur) -> Connection\n    return it  # type: ignore[connection]",
+    ),
     # what the module says that others may take keeps its name
     (
         'from psycopg2.extensions import connection, cursor\n\n__all__ = ["connection"]',
@@ -157,6 +164,22 @@ REWRITTEN = [
         'zone = FixedOffsetTimezone(60, "here")',
         "",
         'zone = timezone(timedelta(minutes=60), "here")',
+    ),
+    # what handlers expect beside the class of an error
+    (
+        'try:\n    cursor.execute("%s", given)\nexcept IndexError:\n    pass',
+        "",
+        'try:\n    cursor.execute("%s", given)\nexcept (IndexError, psycopg.ProgrammingError):\n    pass',
+    ),
+    (
+        "try:\n    found = cursor.fetchone()[0]\nexcept TypeError:\n    found = None",
+        "try:\n    found = cursor.fetchone()[0]\nexcept TypeError:\n    found = None",
+        "try:\n    found = cursor.fetchone()[0]\nexcept TypeError:\n    found = None",
+    ),
+    (
+        'try:\n    psycopg2.connect("x")\nexcept psycopg2.Error as e:\n    not str(e).startswith("F")',
+        'try:\n    psycopg.connect("x")\nexcept psycopg.Error as e:\n    not str(e).startswith("F")',
+        'try:\n    psycopg.connect("x")\nexcept psycopg.Error as e:\n    ("F" not in str(e))',
     ),
     # a caster of which cursors would not know goes nowhere
     (

@@ -222,6 +222,24 @@ UNSAFE = {
             connection.close()
             return found
     """,
+    "what handlers expect": """
+        import psycopg2
+
+        def work(dsn):
+            connection, found = psycopg2.connect(dsn), []
+            cursor = connection.cursor()
+            for given in (1,), (1, 2, 3):
+                try:
+                    cursor.execute("select %s, %s", given)
+                except (IndexError, TypeError):
+                    found.append("another number of parameters")
+            connection.close()
+            try:
+                psycopg2.connect("host=127.0.0.1 port=1")
+            except psycopg2.OperationalError as error:
+                found += [str(error).startswith("connection to server"), "Connection refused" in str(error)]
+            return found
+    """,
     "time zones": """
         import datetime
         from psycopg2.tz import FixedOffsetTimezone

@@ -23,6 +23,7 @@ from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.error_texts import ErrorTexts
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
+from asyncdb_lint.migrate.from_psycopg2.handled import HandledErrors
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
 from asyncdb_lint.migrate.from_psycopg2.logging_connections import LoggingConnections
@@ -63,6 +64,7 @@ REWRITES = (
     ColumnTypes,
     ErrorAttributes,
     ErrorClasses,
+    HandledErrors,
     ErrorTexts,
     TypeAdapters,
     TypeCasters,

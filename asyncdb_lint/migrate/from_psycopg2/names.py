@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import libcst as cst
+from libcst import matchers
 
 from asyncdb_lint.migrate.alternatives import aliases
 from asyncdb_lint.migrate.command import TWINS, Rewrite
@@ -31,6 +32,7 @@ CONTAINERS = {
 """Modules of which nothing is left when all that is used of them is gone."""
 SUPERFLUOUS = {f"psycopg2.extensions.ISOLATION_LEVEL_{name}" for name in ("AUTOCOMMIT", "DEFAULT")}
 """Names that other rewrites leave without a use."""
+TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)")
 DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
@@ -70,6 +72,10 @@ class RenameNames(Rewrite):
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
             if isinstance(text, cst.SimpleString) and self.is_annotation(text):
                 self.judge_text(text)
+        if TYPE_COMMENT.search(self.file.model.module.code) is not None:
+            for comment in matchers.findall(self.file.model.module, matchers.Comment()):
+                if isinstance(comment, cst.Comment) and TYPE_COMMENT.match(comment.value):
+                    self.judge_comment(comment)
         self.rename_stand_ins()
         for name, each in self.bound.items():
             if each.full == "*" or name in self.kept or self.is_claimed(each.alias):
@@ -280,6 +286,24 @@ class RenameNames(Rewrite):
         new = DOTTED.sub(renamed, text.value)
         if new != text.value:
             self.change(text, lambda updated: updated.with_changes(value=new))
+
+    def judge_comment(self, comment: cst.Comment) -> None:
+        """Rename what a comment says of types by names that are imported; whole paths are renamed in any comment."""
+
+        def renamed(match: re.Match[str]) -> str:
+            root, _, rest = match[0].partition(".")
+            bound = self.bound.get(root)
+            found = self.target(f"{bound.full}.{rest}" if rest else bound.full) if bound is not None else None
+            if bound is None or found is None or not found.name or found.rest or root == ROOT:
+                return match[0]
+            self.used.add(root)
+            return self.written(found, bound)
+
+        new = DOTTED.sub(renamed, comment.value)
+        if new != comment.value:
+            self.change(
+                comment, lambda updated: updated.with_changes(value=DOTTED.sub(renamed, updated.value))
+            )
 
     # The statements
 
