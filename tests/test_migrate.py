@@ -85,6 +85,12 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
         "import psycopg2\nimport psycopg\nprint(psycopg2.Error)",
         "import psycopg\nprint(psycopg.Error)",
     ),
+    (
+        RenameNames,
+        "from psycopg2.errors import UniqueViolation\nfrom psycopg2.errorcodes import UNIQUE_VIOLATION\n"
+        "x = UNIQUE_VIOLATION, UniqueViolation",
+        "from psycopg.errors import UniqueViolation\nx = UniqueViolation.sqlstate, UniqueViolation",
+    ),
     (RenameNames, "psycopg2 = 1\nprint(psycopg2.connect)", "psycopg2 = 1\nprint(psycopg2.connect)"),
     (
         ConnectArguments,
@@ -232,9 +238,9 @@ def test_nothing_to_do(project: Path) -> None:
 
 def test_lists_without_code(project: Path) -> None:
     (project / "docs").mkdir()
-    (project / "docs/requirements.txt").write_text("psycopg2\n")
+    (project / "docs/requirements.txt").write_text("psycopg2>=2 ; python_version < '3.12'\n")
     assert run("docs/requirements.txt", "--write") == (0, "")
-    assert (project / "docs/requirements.txt").read_text() == "psycopg[c]>=3.2\n"
+    assert (project / "docs/requirements.txt").read_text() == "psycopg[c]>=3.2 ; python_version < '3.12'\n"
     assert (project / "requirements.txt").read_text() == PROJECT["requirements.txt"]
 
 

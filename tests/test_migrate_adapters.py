@@ -249,6 +249,14 @@ def test_rewrite_where_the_user_agrees(command: type[Rewrite], before: str, afte
             "class Mine(psycopg2.extras.Json):\n    def dumps(self, obj):\n        return ''",
             "psycopg 3 does not call `dumps()` of a class derived from `Json`",
         ),
+        (
+            JsonTypes,
+            "def f(cursor: psycopg2.extensions.cursor):\n"
+            "    psycopg2.extensions.register_adapter(dict, psycopg2.extras.Json)\n"
+            "    cursor.execute(q, ({},))",
+            "a cursor made before this keeps the adapters that it had",
+        ),
+        (JsonTypes, "x = psycopg2.extras.Json(v)\nstr(x)", "the text of a `Json` is no SQL"),
         (Quoting, "psycopg2.sql.SQL(text).string", "`string` is private in psycopg 3"),
         (
             BinaryValues,
@@ -311,6 +319,22 @@ def test_errors_of_pools() -> None:
     after, left = run(Pools, text, unsafe=True)
     assert "except (PoolTimeout, PoolClosed, OSError):" in after
     assert not left
+
+
+@pytest.mark.parametrize("errors", ["(Exception, psycopg2.DatabaseError)", "psycopg2.OperationalError"])
+def test_pools_that_may_fail(errors: str) -> None:
+    """psycopg2 connects where the pool is made; `wait()` raises what is caught there."""
+    text = (
+        f"try:\n    self.p = psycopg2.pool.SimpleConnectionPool(1, 5, dsn)\nexcept {errors}:\n    give_up()"
+    )
+    after, left = run(Pools, text, unsafe=True)
+    new = "psycopg2.pool.SimpleConnectionPool(dsn, min_size=1, max_size=5, open=True)"
+    assert after == f"try:\n    self.p = {new}\n    self.p.wait()\nexcept {errors}:\n    give_up()"
+    assert not left
+    assert "wait" not in run(Pools, text.replace(errors, "KeyError"), unsafe=True)[0]
+    after, left = run(Pools, text.replace("self.p =", "return"), unsafe=True)
+    assert "wait" not in after
+    assert left == ["a pool that cannot connect is no error where it is made"]
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,9 @@ class Imports:
         wanted = {**new, **self.beside.get(line, {})}
         if left is not None:
             left = [joined(each, wanted) for each in left]
+        wanted = {each: None for each in wanted if next(texts_of([each])) not in emitted}
         texts = [text for text in texts_of(wanted) if text not in emitted]
-        emitted.update(texts)
+        emitted.update(texts, (next(texts_of([each])) for each in wanted), *map(one_by_one, left or ()))
         if left is None and not texts:
             return
         new_lines = [*map(parsed, texts), *(cst.SimpleStatementLine([each]) for each in after)]
@@ -267,6 +268,14 @@ class Imports:
             return updated.with_changes(body=[*head, *definitions, *rest])
 
         self.changes.note(self.model.module, insert)
+
+
+def one_by_one(statement: cst.BaseSmallStatement) -> Iterator[str]:
+    """An import of several names as imports of one."""
+    if isinstance(statement, cst.ImportFrom) and not isinstance(statement.names, cst.ImportStar):
+        module = f"{'.' * len(statement.relative)}{dotted(statement.module)}"
+        for alias in statement.names:
+            yield from texts_of([Imported(module, alias.evaluated_name, alias.evaluated_alias or "")])
 
 
 def joined(statement: cst.BaseSmallStatement, wanted: dict[Imported, None]) -> cst.BaseSmallStatement:

@@ -20,6 +20,7 @@ from asyncdb_lint.knowledge import load
 from asyncdb_lint.linking import Linking
 from asyncdb_lint.migrate import dependencies, evidence
 from asyncdb_lint.migrate.command import SHARED, UNSAFE, WORKS, Item, Rewrite, Work
+from asyncdb_lint.migrate.dependencies.files import format_of
 from asyncdb_lint.migrate.helpers import MODULE, place
 from asyncdb_lint.migrate.leftovers import leftovers
 from asyncdb_lint.migrate.taken import read_off, taken
@@ -135,7 +136,8 @@ def migrate(
 ) -> Migration:
     """The migration of the files under `paths`; nothing is written."""
     found = Migration()
-    files = [Path(os.path.abspath(path)) for path in discover(paths, settings, base).files]
+    named = [Path(os.path.abspath(path)) for path in discover(paths, settings, base).files]
+    files = [path for path in named if format_of(path) in (None, "python")]
     projects = dict(by_project(files, paths))
     for path in paths:  # it may have lists and no code
         projects.setdefault(project_root(path), [])

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import psycopg
+import psycopg2
+import psycopg2.pool
+import psycopg_pool
 import pytest
 
 from .migration import same_answers
@@ -225,6 +229,23 @@ UNSAFE_PROGRAMS = {
                 found.append("closed")
             return found
     """,
+    "pools that may fail": """
+        import psycopg2
+        from psycopg2 import pool
+
+        def work(dsn):
+            try:
+                connections = pool.SimpleConnectionPool(minconn=1, maxconn=2, dsn=dsn)
+            except (Exception, psycopg2.DatabaseError) as error:
+                return "no"
+            connection = connections.getconn()
+            with connection.cursor() as cursor:
+                cursor.execute("select 1")
+                found = cursor.fetchone()
+            connections.putconn(connection)
+            connections.closeall()
+            return found
+    """,
     "notifications": """
         import select
         import psycopg2
@@ -324,6 +345,15 @@ UNSAFE_PROGRAMS = {
             return found
     """,
 }
+
+
+def test_pools_that_cannot_connect() -> None:
+    """Why a pool is waited for where it is caught that it cannot connect: it would be no error there."""
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.pool.SimpleConnectionPool(1, 2, "host=/nowhere")
+    pool = psycopg_pool.ConnectionPool("host=/nowhere", min_size=1, max_size=2, open=True)
+    with pool, pytest.raises(psycopg.OperationalError):
+        pool.wait(timeout=0.3)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -12,6 +12,7 @@ from asyncdb_lint.config import Settings
 from asyncdb_lint.discovery import project_files, project_root
 from asyncdb_lint.migrate.from_psycopg2.registering import MADE_TOO_EARLY, MOVE_UP, Registrations
 from asyncdb_lint.migrate.helpers import Helper
+from asyncdb_lint.semantics.kinds import Instance
 
 JSON_LOADS = Helper(
     "set_json_loads",
@@ -58,6 +59,10 @@ class JsonTypes(Registrations):
             name = self.full_name(call.func)
             if name == JSON:
                 self.wrap(call)
+            elif name == "builtins.str" and len(call.args) == 1 and self.is_json(call.args[0].value):
+                self.tell(
+                    call, "manual", "the text of a `Json` is no SQL", "quote it: `psycopg.sql.quote(value)`"
+                )
             elif name == "psycopg2.extensions.register_adapter" and len(call.args) == 2:
                 if self.full_name(call.args[1].value) == JSON:
                     self.register(call)
@@ -79,6 +84,10 @@ class JsonTypes(Registrations):
             if self.full_name(arg.value) == JSON:
                 self.hand_over(arg.value, arg, "psycopg 3 does not call `dumps()` of a class derived from `Json`",
                                "give the function to `Json(obj, dumps=…)`, or to `set_json_dumps()`")  # fmt: skip
+
+    def is_json(self, node: cst.BaseExpression) -> bool:
+        kind = self.file.kind(node)
+        return isinstance(kind, Instance) and kind.name == JSON
 
     # Parameters
 

@@ -21,6 +21,12 @@ OWN_POOL = (
     "derive it from `psycopg_pool.ConnectionPool`, which gets its connections in other methods, or drop it"
 )
 COMPARING = {"builtins.isinstance", "builtins.issubclass"}
+NO_ERROR = "a pool that cannot connect is no error where it is made"
+CAUGHT = {
+    "psycopg2.OperationalError", "psycopg2.DatabaseError", "psycopg2.Error", "builtins.Exception",
+    "builtins.BaseException",
+}  # fmt: skip
+"""What catches that a connection fails."""
 NO_KEYS = "psycopg_pool hands out connections without keys"
 
 
@@ -68,9 +74,39 @@ class Pools(Registrations):
         for arg in call.args:
             self.claim_factory(arg)
         self.tell(call, "changed behaviour", DIFFERS)
+        if self.may_fail(call):
+            self.wait_for(call)
         text = ", ".join([*arguments, "open=True"])
         self.change(call, lambda updated: cst.parse_expression(f"x({text})").with_changes(func=updated.func))
         return True
+
+    def may_fail(self, call: cst.Call) -> bool:
+        """Whether a pool is made where it is caught that its first connections fail."""
+        node: cst.CSTNode = call
+        while (parent := self.parent(node)) is not None and not isinstance(parent, cst.FunctionDef):
+            if isinstance(parent, cst.Try) and parent.body is node:
+                caught = [each.type for each in parent.handlers]
+                classes = [
+                    element.value if isinstance(element, cst.Element) else element
+                    for each in caught
+                    for element in (each.elements if isinstance(each, cst.Tuple) else [each])
+                ]
+                return any(each is None or self.full_name(each) in CAUGHT for each in classes)
+            node = parent
+        return False
+
+    def wait_for(self, call: cst.Call) -> None:
+        """`pool.wait()` after the pool is made: it raises a PoolTimeout, which is an OperationalError."""
+        assign = self.parent(call)
+        line = self.parent(assign) if isinstance(assign, cst.Assign) and len(assign.targets) == 1 else None
+        if self.is_asynchronous(call):
+            return
+        if not isinstance(assign, cst.Assign) or not isinstance(line, cst.SimpleStatementLine):
+            self.tell(call, "manual", NO_ERROR, "call `pool.wait()` where errors are caught")
+            return
+        waiting = cst.parse_statement(f"{self.code(assign.targets[0].target)}.wait()")
+        self.tell(call, "changed behaviour", NO_ERROR, "`wait()` raises a PoolTimeout after 30 s")
+        self.change(line, lambda updated: cst.FlattenSentinel([updated, waiting]))
 
     def kwargs(self, call: cst.Call, given: list[cst.Arg]) -> tuple[list[str] | None, str]:
         """What goes on to `connect()`, as parts of a dict, and the address; None where a part has no equal."""

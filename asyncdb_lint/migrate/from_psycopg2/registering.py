@@ -65,9 +65,15 @@ class Registrations(Rewrite):
                 yield node
 
     def is_late(self, call: cst.Call, context: cst.BaseExpression | None) -> bool:
-        """Whether a cursor, or where all connections are meant a connection, is made before in the same scope."""
+        """Whether a cursor, or where all connections are meant a connection, is made before, here or by the caller."""
         scope, start = self.file.model.scope_of(call), self.file.span(call)[0]
         roles = ("cursor",) if context is not None else ("cursor", "connection")
+        if any(
+            isinstance(binding.target, cst.Param) and any(self.has_role(use, *roles) for use in binding.uses)
+            for bindings in scope.bindings.values()
+            for binding in bindings
+        ):
+            return True
         return any(
             self.file.model.scope_of(each) is scope
             and self.has_role(each, *roles)
