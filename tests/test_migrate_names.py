@@ -27,6 +27,11 @@ LINES = [
         "from psycopg2.extensions import TRANSACTION_STATUS_IDLE as idle\nfound = idle",
         "from psycopg.pq import TransactionStatus\nfound = TransactionStatus.IDLE",
     ),
+    # a module that is imported already is not imported again for a helper
+    (
+        "import psycopg2, contextlib\nwith contextlib.suppress(psycopg2.Error):\n    pass",
+        "import contextlib\nimport psycopg\nwith contextlib.suppress(psycopg.Error):\n    pass",
+    ),
     # comments that say types
     (
         "from psycopg2.extensions import connection, cursor as Cur\n\n\ndef f(it, other):\n"
@@ -237,3 +242,10 @@ def test_what_a_person_does(source: str, row: int, said: str, tmp_path: Path) ->
     told = [each for each in found.manual if each.location.row == row and said in each.message]
     assert len(told) == 1
     assert told[0].advice
+
+
+def test_helpers_do_not_import_twice(tmp_path: Path) -> None:
+    """What stands beside the driver on one line is there for the helper too."""
+    source = "import psycopg2, contextlib\n\n\ndef f(it: psycopg2.extensions.connection):\n    with it:\n        pass\n"
+    found = of_project(tmp_path, {"module.py": source})
+    assert found.texts[tmp_path / "module.py"][1].count("import contextlib") == 1

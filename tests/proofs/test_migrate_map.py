@@ -1,8 +1,16 @@
 """`asyncdb-lint migrate psycopg2`: rows of the map on psycopg2 before, and on psycopg 3 after."""
 
+import json
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+
+from asyncdb_lint.config import Settings
+from asyncdb_lint.migrate.from_psycopg2 import ROUTE
+from asyncdb_lint.migrate.project import migrate
 
 from .migration import same_answers
 from .support import Database
@@ -16,6 +24,7 @@ SAFE = {
         import psycopg2.sql as composing
         from psycopg2 import Error, IntegrityError as Broken, errorcodes as codes, extensions as ext, sql
         from psycopg2._psycopg import cursor as Cursor, DataError
+        from psycopg2._range import DateRange, NumericRange
         from psycopg2.errors import UniqueViolation, lookup
         from psycopg2.extensions import connection as _connection, TRANSACTION_STATUS_IDLE as IDLE
         from psycopg2.sql import Identifier as I, SQL
@@ -31,7 +40,8 @@ SAFE = {
             found += cursor.fetchone()
             cursor.execute(SQL("select 1 as {}").format(I("a b")))
             found += [cursor.description[0][0], ext.TRANSACTION_STATUS_INTRANS == connection.info.transaction_status]
-            cursor.execute("select %s", [more.Json({"a": 1})])
+            cursor.execute("select %s::int4range, %s::daterange, %s", [NumericRange(1, 2), DateRange(), more.Json({})])
+            found += [cursor.fetchone()[0].upper]
             connection.rollback()
             try:
                 cursor.execute("insert into note (id) values (1), (1)")
@@ -173,6 +183,36 @@ SAFE = {
             connection.close()
             return found
     """,
+    "arguments and information": """
+        import psycopg2
+        from psycopg2.extensions import (
+            TRANSACTION_STATUS_ACTIVE, TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS,
+            TRANSACTION_STATUS_UNKNOWN, parse_dsn,
+        )
+
+        def work(dsn):
+            where = parse_dsn(dsn)
+            connection = psycopg2.connect(
+                host=where["host"], port=5432, user="postgres", database="postgres", password=None, sslmode="prefer",
+                options="-c search_path=a,b", connect_timeout=5, application_name="shop", keepalives=1,
+                keepalives_idle=30, client_encoding="utf8",
+            )
+            cursor = connection.cursor()
+            cursor.execute("select current_setting('search_path'), current_setting('application_name')")
+            info = connection.info
+            found = [cursor.fetchone(), info.host == where["host"], info.port, info.user, info.password or ""]
+            found += [info.dbname, info.options, info.status, info.error_message or "", info.transaction_status]
+            found += [info.backend_pid > 0, info.server_version, info.parameter_status("client_encoding")]
+            states = [TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_ACTIVE, TRANSACTION_STATUS_INTRANS]
+            states += [TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_UNKNOWN]
+            found += [int(each) for each in states] + [connection.get_transaction_status() in states]
+            try:
+                cursor.execute("select 1 / 0")
+            except connection.DataError:
+                found.append(connection.get_transaction_status() == TRANSACTION_STATUS_INERROR)
+            connection.close()
+            return found + [connection.get_transaction_status() == TRANSACTION_STATUS_UNKNOWN]
+    """,
     # 4. Cursors
     "methods of cursors": """
         import psycopg2
@@ -294,3 +334,58 @@ def test_same_answers(database: Database, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", UNSAFE)
 def test_nearly_same_answers(database: Database, tmp_path: Path, name: str) -> None:
     same_answers(database, tmp_path, UNSAFE[name], unsafe=True)
+
+
+MODULES = {
+    "base.py": """
+        import psycopg2; NAME = "shop"
+        from psycopg2.errorcodes import UNIQUE_VIOLATION
+        from psycopg2.extensions import ISOLATION_LEVEL_SERIALIZABLE, connection
+        from psycopg2.extras import RealDictCursor
+
+        def connect(dsn) -> connection:
+            return psycopg2.connect(dsn, application_name=NAME)
+
+        def is_double(error):
+            return error.pgcode == UNIQUE_VIOLATION
+    """,
+    "program.py": """
+        import json
+        import sys
+        import base
+        from base import ISOLATION_LEVEL_SERIALIZABLE, connection, psycopg2
+
+        made = base.connect(sys.argv[1])
+        made.set_isolation_level(ISOLATION_LEVEL_SERIALIZABLE)
+        cursor = made.cursor(cursor_factory=base.psycopg2.extras.RealDictCursor)
+        cursor.execute("select current_setting('transaction_isolation') as level")
+        found = [isinstance(made, connection), cursor.fetchone()["level"]]
+        try:
+            cursor.execute("insert into note (id) values (1), (1)")
+        except psycopg2.errors.UniqueViolation as error:
+            found += [base.is_double(error), base.UNIQUE_VIOLATION, error.pgcode]
+        except base.psycopg2.Error:
+            found.append("another error")
+        made.close()
+        print(json.dumps(found))
+    """,
+}
+
+
+def test_names_that_modules_take_from_each_other(database: Database, tmp_path: Path) -> None:
+    """They stay, or both sides have the new one."""
+    (tmp_path / "pyproject.toml").touch()
+    for name, text in MODULES.items():
+        (tmp_path / name).write_text(textwrap.dedent(text).lstrip())
+
+    def answers() -> list[object]:
+        command = [sys.executable, "program.py", database.dsn()]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return list(json.loads(done.stdout))
+
+    before = answers()
+    found = migrate([tmp_path], Settings(), tmp_path, ROUTE)
+    found.write()
+    assert "import psycopg2" not in (tmp_path / "base.py").read_text().replace("as psycopg2", "")
+    assert answers() == before
+    assert [each.message for each in found.manual] == []

@@ -116,9 +116,7 @@ class ConnectionAttributes(Rewrite):
     def report(self, attribute: cst.Attribute, message: str) -> None:
         """Leave an attribute to a person."""
         name = attribute.attr.value
-        new = {**ATTRIBUTES, **METHODS, **{old: new for old, (new, _) in UNSAFE_ATTRIBUTES.items()}}.get(name)
-        advice = f"use `{new}`" if new is not None else {**MANUAL, **ADVICE}[name]
-        self.tell(attribute, "manual", message.format(name), advice)
+        self.tell(attribute, "manual", message.format(name), advice(name))
 
     def rename(self, attribute: cst.Attribute, path: str) -> None:
         self.tell(attribute, "rewritten", f"`{attribute.attr.value}` is `{path}`")
@@ -196,7 +194,14 @@ class ConnectionAttributes(Rewrite):
             self.tell(call, "rewritten", "`readonly` is `read_only`")
             self.change(text, lambda _: cst.SimpleString(f"{text.prefix}{text.quote}read_only{text.quote}"))
         elif name in (*ATTRIBUTES, *METHODS, *UNSAFE_ATTRIBUTES, *MANUAL, *HANDLED):
-            self.tell(call, "manual", f"a connection has no `{name}` that does the same")
+            said = f"a connection has no `{name}` that does the same"
+            self.tell(call, "manual", said, advice(name))
+
+
+def advice(name: str) -> str:
+    """What a person does about an attribute."""
+    new = {**ATTRIBUTES, **METHODS, **{old: new for old, (new, _) in UNSAFE_ATTRIBUTES.items()}}.get(name)
+    return f"use `{new}`" if new is not None else {**MANUAL, **ADVICE}[name]
 
 
 def through(attribute: cst.Attribute, path: str) -> cst.BaseExpression:
