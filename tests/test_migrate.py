@@ -91,6 +91,16 @@ CASES: list[tuple[type[Rewrite], str, str]] = [
         "x = UNIQUE_VIOLATION, UniqueViolation",
         "from psycopg.errors import UniqueViolation\nx = UniqueViolation.sqlstate, UniqueViolation",
     ),
+    (
+        RenameNames,
+        "import psycopg2 as pg, os\nc = pg.connect()\nx = pg.extensions.AsIs('1')",
+        "import os, psycopg2\nimport psycopg as pg\nc = pg.connect()\nx = psycopg2.extensions.AsIs('1')",
+    ),
+    (
+        RenameNames,
+        "import psycopg2 as pg\nx = pg.extensions.AsIs('1')",
+        "import psycopg2 as pg\nx = pg.extensions.AsIs('1')",
+    ),
     (RenameNames, "psycopg2 = 1\nprint(psycopg2.connect)", "psycopg2 = 1\nprint(psycopg2.connect)"),
     (
         ConnectArguments,

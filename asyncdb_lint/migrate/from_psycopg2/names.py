@@ -50,6 +50,10 @@ class RenameNames(Rewrite):
         """What names of constants are that other modules know."""
         self.kept: set[str] = set()
         self.used: set[str] = set()
+        self.left: list[cst.Name] = []
+        """The uses that stay."""
+        self.parted: set[cst.ImportAlias] = set()
+        """Aliases of the driver that go over to psycopg."""
         for each in self.imports.bound:
             self.bound[each.name] = each
             self.wanted.setdefault(each.name, {})
@@ -67,6 +71,7 @@ class RenameNames(Rewrite):
                 self.used.add(use.value)
                 if use in self.work.left:
                     self.kept.add(use.value)
+                    self.left.append(use)
                 elif not self.is_claimed(use):
                     self.judge(use)
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
@@ -82,8 +87,21 @@ class RenameNames(Rewrite):
                 continue
             if name not in self.used or (self.imports.is_public(each) and name not in self.work.helpers):
                 self.judge_unused(each)
+        self.part_aliases()
         for line in dict.fromkeys(each.line for each in self.imports.bound):
             self.settle(line)
+
+    def part_aliases(self) -> None:
+        """`import psycopg2 as pg`, of which something is left: `pg` is psycopg, and the driver has its own name."""
+        for each in self.imports.bound:
+            wanted = {**self.wanted[each.name], **self.imports.beside.get(each.line, {})}
+            is_alias = each.full == ROOT and each.alias.asname is not None and each.name in self.kept
+            if not is_alias or Imported("psycopg", alias=each.name) not in wanted:
+                continue
+            self.parted.add(each.alias)
+            for use in self.left:
+                if use.value == each.name:
+                    self.change(use, lambda updated: updated.with_changes(value=ROOT))
 
     def is_import(self, name: cst.Name) -> bool:
         """Whether a name is what an import binds, and not a variable of that name."""
@@ -170,6 +188,7 @@ class RenameNames(Rewrite):
         else:
             self.tell(name, "manual", f"`{full}` has no equal that can be put in its place", advice(full))
         self.kept.add(bound.name)
+        self.left.append(name)
 
     def written(self, found: Target, bound: Bound) -> str:
         """How the new name is said in the place of a use of a bound name; what it needs is imported."""
@@ -318,14 +337,18 @@ class RenameNames(Rewrite):
             own = list(bound_by(line, statement, ROOT))
             names = () if isinstance(statement.names, cst.ImportStar) else statement.names
             others = [alias for alias in names if not any(each.alias is alias for each in own)]
-            kept = [each.alias for each in own if each.name in self.kept and each.full != "*"]
+            kept = [
+                each.alias.with_changes(asname=None) if each.alias in self.parted else each.alias
+                for each in own
+                if each.name in self.kept and each.full != "*"
+            ]
             still = [f"`{each.name}`" for each in own if each.name in self.kept & self.used]
             if still:
                 said = f"psycopg2 is still imported, for {', '.join(dict.fromkeys(still))}"
                 self.tell(statement, "manual", said, "drop it when what is reported of its uses is done")
-            if any(each.full == "*" for each in own) or (
-                (others or kept) and len(others) + len(kept) == len(names)
-            ):
+            is_whole = (others or kept) and len(others) + len(kept) == len(names)
+            is_parted = any(each.alias in self.parted for each in own)
+            if any(each.full == "*" for each in own) or (is_whole and not is_parted):
                 left.append(statement)
             elif others or kept:
                 again = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in (*others, *kept)]
