@@ -276,6 +276,9 @@ def one_by_one(statement: cst.BaseSmallStatement) -> Iterator[str]:
         module = f"{'.' * len(statement.relative)}{dotted(statement.module)}"
         for alias in statement.names:
             yield from texts_of([Imported(module, alias.evaluated_name, alias.evaluated_alias or "")])
+    elif isinstance(statement, cst.Import):
+        for alias in statement.names:
+            yield from texts_of([Imported(alias.evaluated_name, alias=alias.evaluated_alias or "")])
 
 
 def joined(statement: cst.BaseSmallStatement, wanted: dict[Imported, None]) -> cst.BaseSmallStatement:
