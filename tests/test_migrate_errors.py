@@ -40,6 +40,10 @@ def named_errors(body: str) -> str:
     [
         (handler("psycopg2.Error", "e.pgcode"), handler("psycopg2.Error", "e.sqlstate")),
         (
+            handler("psycopg2.errors.lookup('23505')", "e.pgcode"),
+            handler("psycopg2.errors.lookup('23505')", "e.sqlstate"),
+        ),
+        (
             handler("(ValueError, psycopg2.errors.UniqueViolation)", "f(e.pgcode)"),
             handler("(ValueError, psycopg2.errors.UniqueViolation)", "f(e.sqlstate)"),
         ),

@@ -207,6 +207,65 @@ PROGRAMS = {
             return found
     """,
 }
+PROGRAMS |= {
+    "ranges": """
+        import datetime
+        import decimal
+        import psycopg2
+        from psycopg2.extras import DateRange, DateTimeRange, DateTimeTZRange, NumericRange
+
+        DAY, MOMENT = datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1, 12)
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            found = []
+            for kind, given in (
+                ("int4range", NumericRange(1, 5)),
+                ("int8range", NumericRange(1, None, "[]")),
+                ("numrange", NumericRange(decimal.Decimal("1.5"), 2, "()")),
+                ("daterange", DateRange(DAY, None)),
+                ("tsrange", DateTimeRange(None, MOMENT)),
+                ("tstzrange", DateTimeTZRange(MOMENT.replace(tzinfo=datetime.timezone.utc), None)),
+                ("int4range", NumericRange(empty=True)),
+            ):
+                cursor.execute(f"create temporary table ranged (value {kind})")
+                cursor.execute("insert into ranged values (%s)", (given,))
+                cursor.execute("select value from ranged where value = %s", (given,))
+                (value,) = cursor.fetchone()
+                found.append((value.lower, value.upper, value.lower_inc, value.upper_inc, value.isempty))
+                if None not in (given.lower, given.upper):
+                    found.append((value == given, value._bounds, given.lower in value))
+                cursor.execute("drop table ranged")
+            connection.close()
+            return found
+    """,
+    "composed statements": """
+        import psycopg2
+        from psycopg2 import sql
+        from psycopg2.sql import SQL, Composed, Identifier, Literal, Placeholder
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            columns = ["a", "B c"]
+            names = SQL(", ").join(map(Identifier, columns))
+            create = SQL("create temporary table {} ({} int, {} text default {})")
+            cursor.execute(create.format(Identifier("Odd"), *map(Identifier, columns), Literal("it's")))
+            insert = SQL("insert into {table} ({names}) values ({values})")
+            marks = SQL(", ").join(Placeholder() * 2)
+            cursor.execute(insert.format(table=Identifier("Odd"), names=names, values=marks), (1, "x"))
+            rest = SQL(", ").join([Placeholder("a"), sql.DEFAULT])
+            cursor.execute(insert.format(table=Identifier("Odd"), names=names, values=rest), {"a": 2})
+            query = SQL("select ") + names + SQL(", ") + sql.NULL + SQL(" from ") + Identifier("pg_temp", "Odd")
+            query += SQL(" where {} > %s order by 1").format(Identifier("a"))
+            cursor.execute(query, (0,))
+            found = cursor.fetchall()
+            text = Identifier("a").as_string(cursor), names.as_string(connection)
+            connection.close()
+            return found, isinstance(query, Composed), text, create == SQL("x")
+    """,
+}
 UNSAFE_PROGRAMS = {
     "pools": """
         import psycopg2

@@ -114,6 +114,55 @@ PROGRAMS["optional"] = """
         connection.close()
         return bool(connection.closed)
 """
+PROGRAMS |= {
+    "looked up by code": """
+        import psycopg2
+        from psycopg2 import errorcodes, errors
+        from psycopg2.errorcodes import NOT_NULL_VIOLATION, UNIQUE_VIOLATION
+
+        Duplicate = errors.lookup(errorcodes.UNIQUE_VIOLATION)
+
+        def work(dsn):
+            connection = psycopg2.connect(dsn)
+            cursor = connection.cursor()
+            found = []
+            try:
+                cursor.execute("insert into note (id) values (1), (1)")
+            except errors.lookup("23505") as error:
+                found.append((isinstance(error, Duplicate), error.pgcode == UNIQUE_VIOLATION))
+                found.append(error.pgcode in (errorcodes.CHECK_VIOLATION, NOT_NULL_VIOLATION))
+                found.append(error.pgcode.startswith(errorcodes.CLASS_INTEGRITY_CONSTRAINT_VIOLATION))
+                diagnostics = error.diag
+                found.append((diagnostics.sqlstate, diagnostics.severity, diagnostics.message_primary,
+                              diagnostics.message_detail, diagnostics.table_name, diagnostics.schema_name))
+            try:
+                errors.lookup("nothing")
+            except KeyError:
+                found.append("unknown")
+            connection.close()
+            return found
+    """,
+    "of the connection": """
+        import psycopg2 as pg
+
+        def work(dsn):
+            found = []
+            connection, other = pg.connect(dsn), pg.connect(dsn)
+            try:
+                connection.cursor().execute("select %s", (object(),))
+            except connection.ProgrammingError:
+                found.append("no adapter")
+            connection.rollback()
+            other.cursor().execute("select pg_terminate_backend(%s, 5000)", (connection.get_backend_pid(),))
+            other.close()
+            try:
+                connection.cursor().execute("select 1")
+            except pg.OperationalError as error:
+                found.append(isinstance(error, pg.DatabaseError))
+            found.append(bool(connection.closed))
+            return found
+    """,
+}
 UNSAFE_PROGRAMS = {
     "closed": """
         import psycopg2

@@ -36,6 +36,23 @@ END = """
     return found
 """
 SAME = {
+    "statements that take parameters": """
+        cursor.execute("create temp table copied as select * from t where a = %s;", (1,))
+        cursor.execute("explain (costs off) select * from copied where a = %s", (1,))
+        found.append(len(cursor.fetchall()) > 0)
+        cursor.execute("declare reading cursor for select a from t where a < %s", (3,))
+        cursor.execute("fetch all from reading")
+        ask()
+        cursor.execute("create procedure pg_temp.double(inout x int) language sql as 'select 2 * x'")
+        cursor.execute("call pg_temp.double(%s)", (21,))
+        ask()
+        cursor.execute("listen %s" % "channel")
+        cursor.execute("unlisten %s" % "channel")
+        cursor.execute("select a from t where b like 'x%%' and a = any(%s)", ([1, 2],))
+        ask()
+        cursor.execute("select a from t where b like 'x%'")
+        ask()
+    """,
     "members": """
         wanted = [1, 3]
         cursor.execute("select a from t where a in %s order by a", (tuple(wanted),))
@@ -138,6 +155,14 @@ SAME = {
     """,
 }
 UNSAFE = {
+    "members that are composed": """
+        wanted = [1, 3]
+        cursor.execute(sql.SQL("select a from {} where a in {} order by a").format(
+            sql.Identifier("t"), sql.Literal(tuple(wanted))))
+        ask()
+        cursor.execute(sql.SQL("select a from t where a not in {} order by a").format(sql.Literal((1, 2))))
+        ask()
+    """,
     "members": """
         for wanted in ((1, 2), (3,)):
             cursor.execute("select a from t where a in %s order by a", (wanted,))

@@ -114,6 +114,44 @@ def test_scheme_that_is_refused() -> None:
         sqlalchemy.create_engine("postgres://")
 
 
+WHERE_THE_USER_AGREES = {
+    "the driver's own objects": """
+        import io
+        import psycopg2
+        from psycopg2.extras import execute_values
+        from sqlalchemy import create_engine, event, text
+        from sqlalchemy.engine import make_url
+
+        def work(dsn):
+            engine = create_engine(make_url(dsn).set(drivername="postgresql+psycopg2"))
+            found = []
+
+            @event.listens_for(engine, "connect")
+            def connected(dbapi_connection, record):
+                found.append(dbapi_connection.get_backend_pid() > 0)
+
+            raw = engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute("create temporary table t (a int)")
+                execute_values(cursor, "insert into t values %s", [(1,), (2,)])
+                cursor.copy_expert("COPY t FROM STDIN", io.StringIO("3\\n"))
+                cursor.execute("select sum(a) from t")
+                found.append(cursor.fetchone())
+                raw.commit()
+            finally:
+                raw.close()
+            engine.dispose()
+            return found
+    """,
+}
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_engines(database: Database, tmp_path: Path, name: str) -> None:
     same_answers(database, tmp_path, ENGINES[name])
+
+
+@pytest.mark.parametrize("name", WHERE_THE_USER_AGREES)
+def test_engines_where_the_user_agrees(database: Database, tmp_path: Path, name: str) -> None:
+    same_answers(database, tmp_path, WHERE_THE_USER_AGREES[name], unsafe=True)

@@ -128,6 +128,9 @@ class ErrorAttributes(Rewrite):
             return [self.file.kind(owner)]
         if isinstance(expr.annotation, ex.Display):
             return [self.file.kind_of(each) for each in expr.annotation.items]
+        if isinstance(expr.annotation, ex.Call):  # `except errors.lookup("23505") as error:`
+            looked_up = self.file.kind_of(expr.annotation.func)
+            return [Function("psycopg2.Error")] if looked_up == Function("psycopg2.errors.lookup") else []
         kind = self.file.kind_of(expr.annotation)
         return list(kind.items) if isinstance(kind, Sequence) else [kind]
 
