@@ -249,3 +249,22 @@ def test_helpers_do_not_import_twice(tmp_path: Path) -> None:
     source = "import psycopg2, contextlib\n\n\ndef f(it: psycopg2.extensions.connection):\n    with it:\n        pass\n"
     found = of_project(tmp_path, {"module.py": source})
     assert found.texts[tmp_path / "module.py"][1].count("import contextlib") == 1
+
+
+def test_stars_take_what_there_is(tmp_path: Path) -> None:
+    """Names that psycopg 3 has stay for those who import all; others are not missed."""
+    files = {
+        "db.py": """
+            from psycopg2.extensions import connection
+            from psycopg2.extras import RealDictCursor
+
+            def rows(it: connection):
+                return it.cursor(cursor_factory=RealDictCursor)
+        """,
+        "use.py": "from db import *\n",
+    }
+    found = of_project(tmp_path, files)
+    text = found.texts[tmp_path / "db.py"][1]
+    assert "from psycopg import Connection as connection\n" in text
+    assert "psycopg2" not in text
+    assert not found.manual

@@ -85,7 +85,7 @@ class RenameNames(Rewrite):
         for name, each in self.bound.items():
             if each.full == "*" or name in self.kept or self.is_claimed(each.alias):
                 continue
-            if name not in self.used or (self.imports.is_public(each) and name not in self.work.helpers):
+            if name not in self.used or self.is_needed(each):
                 self.judge_unused(each)
         self.part_aliases()
         for line in dict.fromkeys(each.line for each in self.imports.bound):
@@ -102,6 +102,11 @@ class RenameNames(Rewrite):
             for use in self.left:
                 if use.value == each.name:
                     self.change(use, lambda updated: updated.with_changes(value=ROOT))
+
+    def is_needed(self, bound: Bound) -> bool:
+        """Whether other modules need a name that this one has other names for; a star takes what there is."""
+        is_there = self.target(bound.full) is not None or bound.name in self.imports.public
+        return is_there and self.imports.is_public(bound) and bound.name not in self.work.helpers
 
     def is_import(self, name: cst.Name) -> bool:
         """Whether a name is what an import binds, and not a variable of that name."""

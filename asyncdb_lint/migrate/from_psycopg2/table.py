@@ -234,7 +234,7 @@ TYPES = {
     "DECIMAL": "numeric", "FLOAT": "float8", "INTEGER": "int4", "INTERVAL": "interval", "JSON": "json",
     "JSONB": "jsonb", "LONGINTEGER": "int8", "PYDATE": "date", "PYDATETIME": "timestamp",
     "PYDATETIMETZ": "timestamptz", "PYINTERVAL": "interval", "PYTIME": "time", "ROWID": "oid", "STRING": "text",
-    "TIME": "time", "UNICODE": "text",
+    "TIME": "time", "UNICODE": "text", "UUID": "uuid", "INET": "inet",
 }  # fmt: skip
 """The type that each of psycopg2's type objects stands for, or the first of its types."""
 
