@@ -16,6 +16,8 @@ NAMED = re.compile(
     rf"(?<![\w/.+#-])psycopg2((?:\.[A-Za-z_]\w*)*)(-binary)?(?![\w/]|\.\d|-\w|`_|:[\w/]){VERSION}"
 )
 
+TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)")
+"""A comment that is code."""
 OWN_MODULES = (".extras.", ".extensions.", ".errorcodes.", ".pool.", ".tz.", ".errors.", ".sql.")
 """What is in psycopg2's modules and has no equal keeps its name."""
 
@@ -38,7 +40,7 @@ class Docstrings(Rewrite):
         if not any(NAMED.search(line.partition("#")[2]) for line in module.code.splitlines()):
             return
         for comment in matchers.findall(module, matchers.Comment()):
-            if isinstance(comment, cst.Comment) and NAMED.search(comment.value):
+            if isinstance(comment, cst.Comment) and not TYPE_COMMENT.match(comment.value):
                 self.rename(comment, "comment")
 
     def rename(self, text: cst.SimpleString | cst.Comment, what: str) -> None:

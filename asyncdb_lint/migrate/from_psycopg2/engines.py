@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -52,12 +53,11 @@ class EngineArguments(Rewrite):
             if holder not in seen and isinstance(holder, (cst.Call, cst.Dict)) and self.is_sqlalchemy:
                 self.judge_other(holder)
 
-    @property
+    @functools.cached_property
     def is_sqlalchemy(self) -> bool:
         """Whether the file has to do with SQLAlchemy, or is one of settings."""
-        return (
-            "sqlalchemy" in self.file.model.module.code.lower() or "sqlmodel" in self.file.model.module.code
-        )
+        text = self.file.model.module.code.lower()
+        return "sqlalchemy" in text or "sqlmodel" in text
 
     def shown(self, node: cst.BaseExpression) -> Iterator[cst.Call | cst.Dict]:
         """The dict that is written down as an argument, or assigned to the name that is given."""

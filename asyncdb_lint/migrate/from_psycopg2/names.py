@@ -9,6 +9,7 @@ from libcst import matchers
 
 from asyncdb_lint.migrate.alternatives import aliases
 from asyncdb_lint.migrate.command import TWINS, Rewrite
+from asyncdb_lint.migrate.from_psycopg2.docstrings import TYPE_COMMENT
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import POOLS, Target, advice, target
 from asyncdb_lint.migrate.imports import (
@@ -32,7 +33,6 @@ CONTAINERS = {
 """Modules of which nothing is left when all that is used of them is gone."""
 SUPERFLUOUS = {f"psycopg2.extensions.ISOLATION_LEVEL_{name}" for name in ("AUTOCOMMIT", "DEFAULT")}
 """Names that other rewrites leave without a use."""
-TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)")
 DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
