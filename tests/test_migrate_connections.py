@@ -542,3 +542,15 @@ def test_objects_that_only_their_use_gives_away(tmp_path: Path) -> None:
         "    thing.rollback()\n    thing.set_autocommit(True)\n"
         "    with committing(thing):\n        thing.info.server_version\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "outcomes"),
+    [
+        ("import psycopg2\n", "def f(conn): return conn.server_version\n", ["manual"]),
+        ("import psycopg2\n", "def f(server): return server.server_version\n", []),
+        ("", "def f(conn): return conn.server_version\n", []),
+    ],
+)
+def test_server_version_of_what_is_called_a_connection(head: str, line: str, outcomes: list[str]) -> None:
+    assert check(ConnectionAttributes, head + line, head + line) == outcomes

@@ -7,6 +7,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.evidence import MARKS
 from asyncdb_lint.migrate.from_psycopg2.levels import Levels
+from asyncdb_lint.migrate.imports import dotted
 from asyncdb_lint.semantics.kinds import Function, Instance
 
 ATTRIBUTES = {
@@ -71,12 +72,19 @@ class ConnectionAttributes(Rewrite):
             elif name == "readonly" and self.is_assigned(attribute) and self.is_unknown(owner):
                 if self.work.imports.bound:  # psycopg 3 lets it be set, and takes no notice
                     self.report(attribute, "if this is a connection, it has no `{}` in psycopg 3")
-            elif (name in MARKS["connection"] and self.may_be_one(owner)) or (
-                name in RARE and self.is_suspected(owner, "connection")
+            elif (
+                (name in MARKS["connection"] and self.may_be_one(owner))
+                or (name in RARE and self.is_suspected(owner, "connection"))
+                or (name == "server_version" and self.is_called_so(owner))
             ):
                 self.report(attribute, "if this is a connection, it has no `{}` in psycopg 3")
         for call in self.calls():
             self.judge_access(call)
+
+    def is_called_so(self, node: cst.BaseExpression) -> bool:
+        """Whether a file of psycopg2's calls something a connection, and nobody knows better."""
+        name = dotted(node).rpartition(".")[2].lower()
+        return bool(self.work.imports.bound) and "conn" in name and self.is_unknown(node)
 
     def is_assigned(self, attribute: cst.Attribute) -> bool:
         target = self.parent(attribute)
