@@ -393,3 +393,17 @@ def test_other_functions_are_left_alone(command: type[Rewrite]) -> None:
         )
     )
     assert run(command, text, unsafe=True) == (text, [])
+
+
+@pytest.mark.parametrize("unsafe", [False, True])
+def test_private_members_of_pools(unsafe: bool) -> None:
+    context = CodemodContext(scratch={UNSAFE: unsafe})
+    source = (
+        "from psycopg2.pool import AbstractConnectionPool\n"
+        "def f(pool: AbstractConnectionPool, other):\n    pool._getconn()\n    other._getconn()\n"
+    )
+    Pools(context).transform_module(cst.parse_module(source))
+    said = [
+        (each.location.row, each.message) for each in context.scratch[ITEMS] if "_getconn" in each.message
+    ]
+    assert said == [(3, "pools of psycopg_pool have no `_getconn`")]

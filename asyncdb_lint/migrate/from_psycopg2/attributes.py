@@ -46,6 +46,7 @@ HANDLED = {"set_session", "set_isolation_level", "set_client_encoding", "reset",
 RARE = {*ATTRIBUTES, *UNSAFE_ATTRIBUTES, *MANUAL}
 """What is told of objects that only look like connections."""
 ADVICE = {
+    "dsn_parameters": "use `info.get_parameters()`, which has only what is not the default",
     "set_session": "set `isolation_level`, `read_only`, `deferrable` and `autocommit`",
     "set_isolation_level": "`autocommit = True` for 0, else an `IsolationLevel`",
     "set_client_encoding": "`connect(client_encoding=…)`",
@@ -69,6 +70,8 @@ class ConnectionAttributes(Rewrite):
                 self.judge(attribute)
             elif isinstance(owner, cst.Attribute) and owner.attr.value == "info":
                 self.judge_info(attribute, owner)
+            elif name == "dsn_parameters" and self.work.is_only_driver and self.is_unknown(owner):
+                self.report(attribute, "if this is of a connection, it has no `{}` in psycopg 3")
             elif name == "readonly" and self.is_assigned(attribute) and self.is_unknown(owner):
                 if self.work.imports.bound:  # psycopg 3 lets it be set, and takes no notice
                     self.report(attribute, "if this is a connection, it has no `{}` in psycopg 3")

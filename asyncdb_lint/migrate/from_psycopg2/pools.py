@@ -27,6 +27,7 @@ CAUGHT = {
     "builtins.BaseException",
 }  # fmt: skip
 """What catches that a connection fails."""
+PUBLIC = "use `with pool.connection() as connection:`, or `getconn()` and `putconn()`"
 NO_KEYS = "psycopg_pool hands out connections without keys"
 
 
@@ -45,6 +46,10 @@ class Pools(Registrations):
             holder = self.parent(node)
             if isinstance(holder, cst.Arg) and isinstance(self.parent(holder), cst.ClassDef):
                 self.hand_over(node, node, "a class derives from a pool of psycopg2's", OWN_POOL)
+        for attribute in self.attributes():
+            name = attribute.attr.value
+            if name.startswith("_") and not name.startswith("__") and self.is_object(attribute.value, "pool"):
+                self.tell(attribute, "manual", f"pools of psycopg_pool have no `{name}`", PUBLIC)
         if not self.unsafe:
             return
         for node in self.uses_of({"PoolError", *(name.rpartition(".")[2] for name in POOLS)}):
