@@ -554,3 +554,41 @@ def test_objects_that_only_their_use_gives_away(tmp_path: Path) -> None:
 )
 def test_server_version_of_what_is_called_a_connection(head: str, line: str, outcomes: list[str]) -> None:
     assert check(ConnectionAttributes, head + line, head + line) == outcomes
+
+
+KEPT = """\
+import psycopg2
+from psycopg2.extensions import STATUS_READY
+c = psycopg2.connect()
+def check():
+    before = None
+    try:
+        before = c.status
+        c.cursor().execute("select 1")
+        if before == STATUS_READY:
+            c.rollback()
+    finally:
+        {}
+"""
+
+
+def test_status_that_is_kept_and_compared_later() -> None:
+    source = KEPT.format("pass")
+    assert check(ConnectionStates, source, source) == ["manual", "manual"]
+    code, items = run(ConnectionStates, source, unsafe=True)
+    assert "before = c.info.transaction_status\n" in code
+    assert "if before == psycopg.pq.TransactionStatus.IDLE:" in code
+    assert [each.outcome for each in items] == ["changed behaviour", "changed behaviour"]
+
+
+def test_status_that_is_kept_for_others() -> None:
+    source = KEPT.format("print(before)")
+    assert check(ConnectionStates, source, source, unsafe=True) == ["manual"]
+
+
+def test_encoding_stands_like_the_other_arguments() -> None:
+    before = (
+        "import psycopg2\nc = psycopg2.connect(\n    host=h,\n    port=p\n)\nc.set_client_encoding('UTF8')\n"
+    )
+    code, _ = run(SessionState, before)
+    assert code.endswith("connect(\n    host=h,\n    port=p,\n    client_encoding='UTF8'\n)\n")

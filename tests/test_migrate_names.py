@@ -268,3 +268,20 @@ def test_stars_take_what_there_is(tmp_path: Path) -> None:
     assert "from psycopg import Connection as connection\n" in text
     assert "psycopg2" not in text
     assert not found.manual
+
+
+def test_a_module_as_a_whole(tmp_path: Path) -> None:
+    source = "import psycopg2\n\nDRIVERS = [psycopg2, psycopg2.connect]\n"
+    kept = of_project(tmp_path, {"module.py": source}).texts[tmp_path / "module.py"][1]
+    assert kept == "import psycopg2\nimport psycopg\n\nDRIVERS = [psycopg2, psycopg.connect]\n"
+    found = of_project(tmp_path, {"module.py": source}, unsafe=True)
+    new = found.texts[tmp_path / "module.py"][1]
+    assert new == "import psycopg\n\nDRIVERS = [psycopg, psycopg.connect]\n"
+    assert not found.manual
+
+
+def test_comments_above_an_import_that_goes(tmp_path: Path) -> None:
+    source = "import psycopg2\n# one\n# two\nfrom psycopg2 import extras\n\n{}x = 1\n"
+    for about, left in (("", "# one\n# two\n\nx = 1\n"), ("# three\n", "# one\n# two\n\n# three\nx = 1\n")):
+        found = of_project(tmp_path, {"module.py": source.format(about)})
+        assert found.texts[tmp_path / "module.py"][1] == f"import psycopg\n{left}"

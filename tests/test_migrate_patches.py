@@ -47,6 +47,7 @@ PROJECT = {
         ('x = pytest.importorskip("psycopg2.sql")', 'x = pytest.importorskip("psycopg.sql")'),
         ('patch.object(psycopg2, "connect", f)', 'patch.object(psycopg, "connect", f)'),
         ('monkeypatch.setattr(psycopg2, "connect", f)', 'monkeypatch.setattr(psycopg, "connect", f)'),
+        ("""shown = "<class 'psycopg2.extensions.cursor'>\"""", """shown = "<class 'psycopg.Cursor'>\""""),
     ],
 )
 def test_targets(before: str, after: str) -> None:

@@ -600,3 +600,38 @@ def test_helpers_hand_statements_on(tmp_path: Path) -> None:
         '    other.fetch("select 1 where x in %s", (tuple(a),))',
     ]
     assert [each.location.row for each in found.manual if each.filename.endswith("use.py")] == [9, 10]
+
+
+WRAPPER = """
+import psycopg2
+
+
+class Wrapper:
+    def __init__(self):
+        self.cursor = psycopg2.connect().cursor()
+
+    def execute(self, statement, params=None):
+        self.cursor.execute(statement, params)
+
+
+def work(w: Wrapper):
+    w.execute("EXECUTE plan(%s)", (1,))
+    w.execute(b"; ".join(x for x in y))
+"""
+
+
+def test_wrappers_have_methods_of_the_same_names(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "wrapper.py").write_text(WRAPPER)
+    found = migrate([tmp_path], Settings(), tmp_path, dataclasses.replace(ROUTE, rewrites=(Statements,)))
+    assert not found.texts
+    assert [each.location.row for each in found.manual] == [14, 15]
+
+
+def test_statements_that_are_joined() -> None:
+    joined = 's = ";".join(x)\ncur.execute(s)\n'
+    assert run(f"{joined}cur.close()") == (f"{joined}cur.close()", [])
+    assert run(f"{joined}cur.fetchall()") == (f"{joined}cur.fetchall()", ["manual"])
+    code, outcomes = run(f"{joined}cur.fetchall()", unsafe=True)
+    assert "while cur.nextset():" in code
+    assert outcomes == ["changed behaviour"]

@@ -226,17 +226,19 @@ class Imports:
         self.changes.note(line, put)
 
     def hand_down(self, line: Line) -> None:
-        """Keep the empty lines before a statement that goes: they set off those that follow."""
+        """Keep what stands before a statement that goes: empty lines set off what follows, comments may be about it."""
         body = getattr(self.model.parents.get(line), "body", ())
         place = body.index(line) if isinstance(body, (list, tuple)) and line in body else len(body)
         following = body[place + 1] if place + 1 < len(body) else None
-        before = [
-            each
-            for each in self.handed.get(line, getattr(line, "leading_lines", ()))
-            if each.comment is None or self.driver not in each.comment.value
-        ]
-        if not before or not isinstance(following, cst.SimpleStatementLine) or following.leading_lines:
+        before = list(self.handed.get(line, getattr(line, "leading_lines", ())))
+        comments = [each.comment.value for each in before if each.comment is not None]
+        if any(self.driver in each for each in comments):
+            before, comments = [each for each in before if each.comment is None], []
+        if not before or not isinstance(following, cst.SimpleStatementLine):
             return
+        if following.leading_lines and not comments:
+            return
+        before += following.leading_lines
         self.handed[following] = before
         self.changes.note(following, lambda updated: updated.with_changes(leading_lines=before))
 

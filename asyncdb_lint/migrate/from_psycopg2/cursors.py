@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import libcst as cst
 
+from asyncdb_lint.call_edit import with_keyword
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.cursor_names import NAMED, PLAIN, TEXT, naming
 from asyncdb_lint.migrate.from_psycopg2.cursor_uses import closes_before, creation, is_iterated, statement_of
@@ -115,11 +116,7 @@ class CursorAttributes(Rewrite):
             )
             return
         self.tell(attribute, "rewritten", f"`{name}` is an argument of `cursor()`")
-        keyword = cst.Arg(
-            value, cst.Name(name),
-            equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
-        )  # fmt: skip
-        self.change(call, lambda updated: updated.with_changes(args=[*updated.args, keyword]))
+        self.change(call, lambda updated: with_keyword(updated, name, value))
         self.change(cast("cst.CSTNode", assign), lambda _: cst.RemoveFromParent())
 
     def judge_call(self, call: cst.Call) -> None:

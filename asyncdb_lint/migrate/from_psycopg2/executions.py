@@ -83,6 +83,8 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
             continue
         if rewrite.full_name(func) in TEXT:
             yield of_text(rewrite, call)
+        elif (handed := handed_on(rewrite, call, known_ones)) is not None:
+            yield of_helper(rewrite, call, *handed)
         elif isinstance(func, cst.Attribute) and func.attr.value in EXECUTING:
             known = rewrite.is_object(func.value, "cursor")
             if known or (concerns and rewrite.is_unknown(func.value) and len(call.args) > 1):
@@ -91,8 +93,6 @@ def executions(rewrite: Rewrite) -> Iterator[Execution]:
             connection = rewrite.file.argument(call, "con", 1)
             if connection is not None and rewrite.is_object(connection.value, "connection"):
                 yield of_cursor(rewrite, call, None, known=True)
-        elif (handed := handed_on(rewrite, call, known_ones)) is not None:
-            yield of_helper(rewrite, call, *handed)
         elif concerns and len(call.args) > 1 and (rewrite.is_unknown(func) or ":" in rewrite.full_name(func)):
             passed = of_cursor(rewrite, call, func, known=False)
             if passed.method not in SHOWING and any(is_statement(each.text) for each in passed.texts):

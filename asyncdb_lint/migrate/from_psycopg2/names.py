@@ -34,6 +34,7 @@ CONTAINERS = {
 SUPERFLUOUS = {f"psycopg2.extensions.ISOLATION_LEVEL_{name}" for name in ("AUTOCOMMIT", "DEFAULT")}
 """Names that other rewrites leave without a use."""
 DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+WHOLE = "who gets it has to name what psycopg 3 has"
 
 
 class RenameNames(Rewrite):
@@ -188,6 +189,13 @@ class RenameNames(Rewrite):
 
     def leave(self, name: cst.Name, full: str, bound: Bound) -> None:
         """A use of something that psycopg 3 has not."""
+        if full == bound.full == ROOT and self.unsafe:
+            alias = bound.name if bound.alias.asname is not None else ""
+            self.wanted[bound.name][Imported("psycopg", alias=alias)] = None
+            self.tell(name, "changed behaviour", "`psycopg` is handed on as a whole", WHOLE)
+            if not alias:
+                self.change(name, lambda updated: updated.with_changes(value="psycopg"))
+            return
         if full in (ROOT, f"{ROOT}.extras", f"{ROOT}.extensions"):
             self.tell(name, "manual", f"`{full}` is handed on as a whole", "name what is used of it")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import NamedTuple
 
 import libcst as cst
@@ -16,6 +17,7 @@ from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Module
 
 ROOT, NEW = "psycopg2", "psycopg"
+SHOWN = re.compile(r"<class '(psycopg2\.[\w.]+)'>")
 PATCHES = {"unittest.mock.patch", "mock.patch", "unittest.mock.patch.multiple", "mock.patch.multiple"}
 ON_OBJECTS = {"unittest.mock.patch.object", "mock.patch.object"}
 IMPORTS = {
@@ -60,6 +62,7 @@ class PatchTargets(Registrations):
                 self.judge_object(call, first)
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
             self.judge_modules(cst.ensure_type(text, cst.SimpleString))
+            self.judge_shown(cst.ensure_type(text, cst.SimpleString))
         for attribute in self.attributes():
             if (
                 attribute.attr.value == ROOT
@@ -225,6 +228,14 @@ class PatchTargets(Registrations):
                       advice(renamed.full))  # fmt: skip
         elif renamed is not None and renamed.path is not None and renamed.path != path:
             self.rewrite(given, path.rpartition(".")[2], renamed.path.rpartition(".")[2])
+
+    def judge_shown(self, text: cst.SimpleString) -> None:
+        """`"<class 'psycopg2.extensions.connection'>"`: what `str()` makes of a class."""
+        name = self.constant(text)
+        shown = SHOWN.fullmatch(name) if isinstance(name, str) else None
+        path = self.of_driver("", shown[1]) if shown is not None else None
+        if shown is not None and path is not None:
+            self.rewrite(text, shown[1], path)
 
     def judge_modules(self, text: cst.SimpleString) -> None:
         """`sys.modules["psycopg2"]`, `patch.dict("sys.modules", {"psycopg2": fake})`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from asyncdb_lint.call_edit import with_keyword
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.lifetimes import CONNECT, idle_since
 from asyncdb_lint.migrate.helpers import Helper
@@ -104,13 +105,7 @@ class SessionState(Rewrite):
             and isinstance(statement, cst.Expr)
         ):
             self.tell(call, "rewritten", "the encoding is an argument of `connect()`")
-            argument = cst.Arg(given.value, keyword=cst.Name("client_encoding"), equal=tight())
-            self.change(made, lambda updated: updated.with_changes(args=[*updated.args, argument]))
+            self.change(made, lambda updated: with_keyword(updated, "client_encoding", given.value))
             self.change(statement, lambda _: cst.RemoveFromParent())
         else:
             self.call_helper(call, SET_ENCODING, [given])
-
-
-def tight() -> cst.AssignEqual:
-    """The `=` of a keyword."""
-    return cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))

@@ -16,7 +16,7 @@ from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters, statemen
 from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
 from asyncdb_lint.migrate.from_psycopg2.strays import RULES as STRAY_RULES
 from asyncdb_lint.migrate.from_psycopg2.strays import strays
-from asyncdb_lint.migrate.literals import HOLE
+from asyncdb_lint.migrate.literals import HOLE, assignments
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Instance
 
@@ -32,6 +32,7 @@ NOTES = {
     "int": "psycopg2 sent integers of the size that the server chose",
 }  # fmt: skip
 """What to know where a rewrite holds for the values that are expected."""
+SEVERAL = "several statements give the first one's result, and no longer the last one's"
 CLIENT_NOTE = "a cursor of its own binds in the client, as psycopg2 did"
 CLIENT_ENGINE = 'bind in the client: `connect_args={"cursor_factory": psycopg.ClientCursor}`'
 
@@ -59,6 +60,7 @@ class Statements(Rewrite):
                     cases[key].append(case)
             self.scalar(each)
             self.several(each)
+        self.joined_elsewhere(found)
         for each in strays(self, found) if is_concerned(self) else ():
             for finding in findings(each.texts[0].text, each.style):
                 if finding.rule in STRAY_RULES and judge.concerns(each, each.texts[0], finding):
@@ -219,11 +221,12 @@ class Statements(Rewrite):
         style = execution.style
         if any(style != "plain" and parameters(each.text, style) for each in execution.texts):
             return  # they are executed by a cursor that binds in the client, or reported
-        if all(len(statements(each.text, style)) < 2 for each in execution.texts):
+        is_joined = self.joined(execution.sql) is not None
+        if not is_joined and all(len(statements(each.text, style)) < 2 for each in execution.texts):
             return
         if not result_is_read(self, execution):
             return
-        message = "several statements give the first one's result, and no longer the last one's"
+        message = SEVERAL
         code = self.file.source(execution.receiver, 200)
         advice = f"go to the last result: `while {code}.nextset(): pass`"
         line = self.parent(self.parent(execution.call) or execution.call)
@@ -234,3 +237,29 @@ class Statements(Rewrite):
         loop = cst.parse_statement(f"while {code}.nextset():\n    pass\n")
         self.change(line, lambda updated: cst.FlattenSentinel([updated, loop]))
         self.tell(execution.call, "changed behaviour", message, "a loop goes to the last one")
+
+    def joined(self, node: cst.BaseExpression) -> cst.Call | None:
+        """`";".join(…)`, as many statements as there are texts; also by way of a variable."""
+        if isinstance(node, cst.Name):
+            bound = assignments(self.file, node)
+            value = bound[0].value if len(bound) == 1 else None
+            return self.joined(value) if isinstance(value, cst.Call) else None
+        match node:
+            case cst.Call(func=cst.Attribute(cst.SimpleString() as text, cst.Name("join"))):
+                return node if str(text.raw_value).strip() == ";" else None
+            case _:
+                return None
+
+    def joined_elsewhere(self, found: list[Execution]) -> None:
+        """`b";".join(…)`: only statements that `mogrify()` has made are bytes; what executes them is not known."""
+        seen = {self.joined(each.sql) for each in found if each.known and each.receiver is not None}
+        for call in self.calls() if is_concerned(self) else ():
+            if call in seen or self.joined(call) is None:
+                continue
+            if (
+                "b"
+                in cst.ensure_type(cst.ensure_type(call.func, cst.Attribute).value, cst.SimpleString).prefix
+            ):
+                self.tell(
+                    call, "manual", SEVERAL, "if a result is read, go to the last one: `cursor.nextset()`"
+                )
