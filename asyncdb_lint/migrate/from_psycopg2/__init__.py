@@ -23,6 +23,7 @@ from asyncdb_lint.migrate.from_psycopg2.error_classes import ErrorClasses
 from asyncdb_lint.migrate.from_psycopg2.error_texts import ErrorTexts
 from asyncdb_lint.migrate.from_psycopg2.errors import ErrorAttributes
 from asyncdb_lint.migrate.from_psycopg2.factories import RowFactories
+from asyncdb_lint.migrate.from_psycopg2.fakes import Fakes
 from asyncdb_lint.migrate.from_psycopg2.handled import HandledErrors
 from asyncdb_lint.migrate.from_psycopg2.implicit_urls import ImplicitUrls
 from asyncdb_lint.migrate.from_psycopg2.json_types import JsonTypes
@@ -87,6 +88,7 @@ REWRITES = (
     DialectImports,
     ImplicitUrls,
     DjangoBackend,
+    Fakes,
     Docstrings,
     RenameNames,  # last: it judges the names that no other has claimed
 )
@@ -98,6 +100,8 @@ ROUTE = Route(
         b"'database'",
         b"database=",
         b"psycopg",
+        b"get_backend_pid",
+        b"get_transaction_status",
         b".execute(",
         b".cursor(",
         b"cursor_factory",
