@@ -548,6 +548,11 @@ def test_objects_that_only_their_use_gives_away(tmp_path: Path) -> None:
     ("head", "line", "outcomes"),
     [
         ("import psycopg2\n", "def f(conn): return conn.server_version\n", ["manual"]),
+        (
+            "import psycopg2\n",
+            "def f(conn_mock): conn_mock.return_value.server_version = 90600\n",
+            ["manual"],
+        ),
         ("import psycopg2\n", "def f(server): return server.server_version\n", []),
         ("", "def f(conn): return conn.server_version\n", []),
     ],

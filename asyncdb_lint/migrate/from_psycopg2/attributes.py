@@ -85,7 +85,9 @@ class ConnectionAttributes(Rewrite):
             self.judge_access(call)
 
     def is_called_so(self, node: cst.BaseExpression) -> bool:
-        """Whether a file of psycopg2's calls something a connection, and nobody knows better."""
+        """Whether a file of psycopg2's calls something a connection, or a mock of one, and nobody knows better."""
+        while isinstance(node, cst.Attribute) and node.attr.value == "return_value":
+            node = node.value
         name = dotted(node).rpartition(".")[2].lower()
         return bool(self.work.imports.bound) and "conn" in name and self.is_unknown(node)
 

@@ -16,13 +16,17 @@ from asyncdb_lint.migrate.from_psycopg2.placeholders import parameters, statemen
 from asyncdb_lint.migrate.from_psycopg2.server_binding import findings
 from asyncdb_lint.migrate.from_psycopg2.strays import RULES as STRAY_RULES
 from asyncdb_lint.migrate.from_psycopg2.strays import strays
+from asyncdb_lint.migrate.from_psycopg2.utility_statements import filled
 from asyncdb_lint.migrate.literals import HOLE, assignments
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Instance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asyncdb_lint.migrate.command import Outcome
     from asyncdb_lint.migrate.from_psycopg2.executions import Execution
+    from asyncdb_lint.migrate.from_psycopg2.sql_edits import Finding
     from asyncdb_lint.migrate.literals import Literal, Piece
 
 NOTES = {
@@ -58,6 +62,9 @@ class Statements(Rewrite):
                 for case in (*judge.composed(each, literal), *judge.compared(each, literal)):
                     key = (*(piece.node for piece in literal.pieces), "values", case.finding.start)
                     cases[key].append(case)
+                for finding in self.filled(literal, each):
+                    key = (*(piece.node for piece in literal.pieces), finding.rule, finding.start)
+                    cases[key].append(judge.case(each, literal, finding))
             self.scalar(each)
             self.several(each)
         self.joined_elsewhere(found)
@@ -66,6 +73,13 @@ class Statements(Rewrite):
                 if finding.rule in STRAY_RULES and judge.concerns(each, each.texts[0], finding):
                     cases[(each, finding)].append(judge.case(each, each.texts[0], finding))
         self.settle(list(cases.values()))
+
+    def filled(self, literal: Literal, execution: Execution) -> Iterator[Finding]:
+        """`f"EXECUTE plan({', '.join(['%s'] * n)})"`: parameters whose placeholders no text shows."""
+        fields = [spot.field for spot in literal.spots if spot.field is not None]
+        if execution.known and any("%s" in self.file.source(each, 200) for each in fields):
+            found = map(filled, statements(literal.text, execution.style))
+            yield from (each for each in found if each is not None)
 
     # Doing
 

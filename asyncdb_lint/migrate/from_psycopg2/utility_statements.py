@@ -34,6 +34,19 @@ def of_statement(statement: Statement) -> Finding | None:
         return setting(statement)
     if first == "notify":
         return notification(statement)
+    return refused(statement)
+
+
+def filled(statement: Statement) -> Finding | None:
+    """A statement that takes no parameters, whose placeholders are put into its text at run time."""
+    first = statement.word(0)
+    is_other = first not in UTILITY or first in ("create", "set", "notify")
+    return None if statement.takes_parameters or is_other else refused(statement)
+
+
+def refused(statement: Statement) -> Finding:
+    """What is said of a statement that takes no parameters at all."""
+    first, start = statement.word(0), statement.tokens[0].start
     what = (
         f"`{' '.join(statement.words[:2]).upper()}`" if statement.kind(1) == "word" else f"`{first.upper()}`"
     )
