@@ -320,13 +320,13 @@ class RenameNames(Rewrite):
             self.change(text, lambda updated: updated.with_changes(value=new))
 
     def judge_comment(self, comment: cst.Comment) -> None:
-        """Rename what a comment says of types by names that are imported; whole paths are renamed in any comment."""
+        """Rename what a comment says of types."""
 
         def renamed(match: re.Match[str]) -> str:
             root, _, rest = match[0].partition(".")
             bound = self.bound.get(root)
             found = self.target(f"{bound.full}.{rest}" if rest else bound.full) if bound is not None else None
-            if bound is None or found is None or not found.name or found.rest or root == ROOT:
+            if bound is None or found is None or not found.name or found.rest:
                 return match[0]
             self.used.add(root)
             return self.written(found, bound)
