@@ -160,6 +160,11 @@ class FileContext:
         """Whether the file is a test, where a stalled loop or a leaked session harms nobody."""
         return names_test(self.model.name)
 
+    @functools.cached_property
+    def text(self) -> str:
+        """The file's text, rendered once."""
+        return self.model.module.code
+
     def source(self, node: cst.CSTNode, limit: int) -> str:
         """The user's own text on one line, shortened in the middle."""
         text = " ".join(self.model.module.code_for_node(node).split())

@@ -290,3 +290,19 @@ def test_libcst_runs_them(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert file.read_text() == "import psycopg\npsycopg.connect()\n"
+
+
+def test_tests_stay_with_the_code_that_stays(tmp_path: Path) -> None:
+    """A file that goes with another driver too is left as it is, and so is what patches it."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "db.py").write_text(
+        "try:\n    import psycopg2\nexcept ImportError:\n    import psycopg as psycopg2\n\n\n"
+        "def connect():\n    return psycopg2.connect()\n"
+    )
+    test = tmp_path / "test_db.py"
+    test.write_text(
+        "from unittest import mock\nimport db\n\n@mock.patch('psycopg2.connect')\ndef test(connect): ...\n"
+    )
+    assert not migrate([tmp_path], Settings(), tmp_path, ROUTE).texts
+    (tmp_path / "own.py").write_text("import psycopg2\npsycopg2.connect()\n")
+    assert test in migrate([tmp_path], Settings(), tmp_path, ROUTE).texts

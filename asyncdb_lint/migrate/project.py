@@ -186,7 +186,7 @@ def of_project(
     if both:
         found.both.add(root)
         found.items += [item for work in both for item in work.items]
-        works = [work for work in works if work not in both]
+        works = without_tests([work for work in works if work not in both])
     plan = planned(worker, works, unsafe=unsafe) if route.asynchronous else None
     shared: dict[str, object] = {}
     for work in list(works):
@@ -218,6 +218,13 @@ def of_project(
     return any(
         b"psycopg2.pool" in text or b"psycopg2 import pool" in text for text in worker.contents.values()
     )
+
+
+def without_tests(works: list[Work]) -> list[Work]:
+    """The other files, less the tests where all code of the driver's is left as it is: what they patch stays."""
+    if any(work.imports.bound and not work.file.is_test for work in works):
+        return works
+    return [work for work in works if not work.file.is_test]
 
 
 def planned(worker: Worker, works: Iterable[Work], *, unsafe: bool) -> Plan:

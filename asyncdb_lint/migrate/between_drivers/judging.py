@@ -74,10 +74,7 @@ class Judging(DriverRewrite):
 
     def has_other_drivers(self) -> bool:
         """Whether the project names async drivers of other databases."""
-        return any(
-            re.search(r"aiosqlite|aiomysql|asyncmy|aioodbc", work.file.model.module.code)
-            for work in self.works
-        )
+        return any(re.search(r"aiosqlite|aiomysql|asyncmy|aioodbc", work.file.text) for work in self.works)
 
 
 def fits(text: str, url: str) -> bool:

@@ -31,13 +31,15 @@ class Docstrings(Rewrite):
     def examine(self) -> None:
         if any("psycopg" in name.split(".") for name in self.work.imports.absolute()):
             return  # it may well speak of the difference
+        if "psycopg2" not in self.file.text:
+            return
         module = self.file.model.module
         for node in dict.fromkeys((module, *self.file.model.opened)):
             body = node.body if isinstance(node, cst.Module) else getattr(node, "body", None)
             text = docstring(body)
             if text is not None and NAMED.search(text.value):
                 self.rename(text, "docstring")
-        if not any(NAMED.search(line.partition("#")[2]) for line in module.code.splitlines()):
+        if not any(NAMED.search(line.partition("#")[2]) for line in self.file.text.splitlines()):
             return
         for comment in matchers.findall(module, matchers.Comment()):
             if isinstance(comment, cst.Comment) and not TYPE_COMMENT.match(comment.value):

@@ -56,7 +56,7 @@ class EngineArguments(Rewrite):
     @functools.cached_property
     def is_sqlalchemy(self) -> bool:
         """Whether the file has to do with SQLAlchemy, or is one of settings."""
-        text = self.file.model.module.code.lower()
+        text = self.file.text.lower()
         return "sqlalchemy" in text or "sqlmodel" in text
 
     def shown(self, node: cst.BaseExpression) -> Iterator[cst.Call | cst.Dict]:

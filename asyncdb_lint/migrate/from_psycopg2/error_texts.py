@@ -30,12 +30,12 @@ class ErrorTexts(Rewrite):
         if not is_concerned(self):
             return
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
-            if isinstance(text, cst.SimpleString) and text in self.file.positions:
+            if isinstance(text, cst.SimpleString):
                 self.judge(text)
 
     def judge(self, text: cst.SimpleString) -> None:
         old = next((each for each in (*SAID, *GONE) if each in text.value), None)
-        if old is None or not self.is_looked_for(text):
+        if old is None or text not in self.file.positions or not self.is_looked_for(text):
             return
         said = f"`{old}` is what psycopg2 said"
         if old in GONE:

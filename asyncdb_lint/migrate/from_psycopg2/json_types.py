@@ -143,7 +143,7 @@ class JsonTypes(Registrations):
 
     def is_jsonb(self) -> bool:
         """Whether all JSON of the project's tables is jsonb, as far as its texts tell."""
-        own, path = self.file.model.module.code, Path(self.file.model.path)
+        own, path = self.file.text, Path(self.file.model.path)
         others = told_in(project_root(path)) if path.exists() else (False, False)
         return bool(WORD_JSONB.search(own) or others[0]) and not (WORD_JSON.search(own) or others[1])
 

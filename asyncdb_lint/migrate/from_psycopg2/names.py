@@ -78,7 +78,7 @@ class RenameNames(Rewrite):
         for text in self.file.model.nodes.get(cst.SimpleString, ()):
             if isinstance(text, cst.SimpleString) and self.is_annotation(text):
                 self.judge_text(text)
-        if TYPE_COMMENT.search(self.file.model.module.code) is not None:
+        if TYPE_COMMENT.search(self.file.text) is not None:
             for comment in matchers.findall(self.file.model.module, matchers.Comment()):
                 if isinstance(comment, cst.Comment) and TYPE_COMMENT.match(comment.value):
                     self.judge_comment(comment)
