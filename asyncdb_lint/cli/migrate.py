@@ -116,9 +116,11 @@ def show(found: Migration, report: str | None, *, written: bool) -> None:
         )
     elif not written:
         click.echo(found.diff().encode("utf-8", "surrogateescape"), nl=False)
-    done = len(found.items) - len(found.manual)
+    files, outcomes = len(found.texts), [each.outcome for each in found.items]
     verb = "changed" if written else "would change"
     click.echo(
-        f"{len(found.texts)} files {verb}: {done} places rewritten, {len(found.manual)} to do by hand.",
+        f"{files} file{'s' * (files != 1)} {verb}: {outcomes.count('rewritten')} places rewritten, "
+        f"{outcomes.count('changed behaviour')} that behave a little differently, "
+        f"{outcomes.count('manual')} to do by hand." + " `--report text` lists them." * (report is None),
         err=True,
     )
