@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.migrate.imports import Imports, Statement
+    from asyncdb_lint.migrate.import_statements import Statement
+    from asyncdb_lint.migrate.imports import Imports
     from asyncdb_lint.semantics.model import Model
 
 MISSING = {"ImportError", "ModuleNotFoundError", "Exception"}

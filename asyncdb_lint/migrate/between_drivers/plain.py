@@ -8,7 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.between_drivers.command import DriverRewrite
 from asyncdb_lint.migrate.between_drivers.error_names import ASYNCPG, PSYCOPG
-from asyncdb_lint.migrate.imports import Line, Statement, bound_by
+from asyncdb_lint.migrate.import_statements import Line, Statement, bound_by
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Instance
 

@@ -7,7 +7,7 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.evidence import MARKS
 from asyncdb_lint.migrate.from_psycopg2.levels import Levels
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.semantics.kinds import Function, Instance
 
 ATTRIBUTES = {

@@ -16,7 +16,7 @@ from asyncdb_lint.semantics import expressions as ex
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.migrate.imports import Bound
+    from asyncdb_lint.migrate.import_statements import Bound
 
 VALUES = Helper(
     "execute_values",

@@ -8,7 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite, renamed
 from asyncdb_lint.migrate.from_psycopg2.lifetimes import CONNECT, CONNECTION
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import libcst.matchers as m
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.copy_helpers import COPY_EXPERT, COPY_FROM, COPY_TO
 from asyncdb_lint.migrate.from_psycopg2.copy_sides import contents, direction
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

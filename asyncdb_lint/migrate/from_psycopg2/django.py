@@ -7,7 +7,7 @@ import re
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 BACKENDS = "django.db.backends"
 OLD, NEW = "postgresql_psycopg2", "postgresql"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.migrate.literals import assignments
 
 if TYPE_CHECKING:

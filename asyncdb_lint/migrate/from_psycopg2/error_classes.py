@@ -9,7 +9,7 @@ import libcst as cst
 from asyncdb_lint.migrate.from_psycopg2.conditions import CODES
 from asyncdb_lint.migrate.from_psycopg2.handlers import in_a_row
 from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.table import EXCEPTIONS
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function, Instance, Kind, OneOf, Sequence
 

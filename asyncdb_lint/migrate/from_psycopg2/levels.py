@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from asyncdb_lint.migrate.from_psycopg2.lifetimes import idle_since
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.semantics.kinds import Constant
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Class, Function
 

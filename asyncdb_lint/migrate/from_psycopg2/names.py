@@ -12,17 +12,18 @@ from asyncdb_lint.migrate.command import TWINS, Rewrite
 from asyncdb_lint.migrate.from_psycopg2.docstrings import TYPE_COMMENT
 from asyncdb_lint.migrate.from_psycopg2.row_rewrite import row_type
 from asyncdb_lint.migrate.from_psycopg2.table import POOLS, Target, advice, target
-from asyncdb_lint.migrate.imports import (
-    WITHOUT_IMPORT,
+from asyncdb_lint.migrate.import_statements import (
     Bound,
     Imported,
-    Imports,
     Line,
-    Statement,
     bound_by,
     dotted,
+    moved,
+    no_brackets,
+    of_module,
     parsed,
 )
+from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, Imports
 from asyncdb_lint.semantics import expressions as ex
 
 ROOT = "psycopg2"
@@ -383,26 +384,5 @@ def with_new_name(target: cst.AssignTarget) -> cst.FlattenSentinel[cst.AssignTar
     return cst.FlattenSentinel([target, cst.AssignTarget(cst.Name("psycopg"))])
 
 
-def moved(statement: Statement, wanted: dict[Imported, None]) -> bool:
-    """Whether the same names under the same aliases come from one other module: then the layout can stay."""
-    if isinstance(statement, cst.Import) or isinstance(statement.names, cst.ImportStar):
-        return False
-    before = {
-        (alias.evaluated_name, alias.evaluated_alias or alias.evaluated_name) for alias in statement.names
-    }
-    after = {(each.name, each.alias or each.name) for each in wanted}
-    return before == after and len({each.module for each in wanted}) == 1
-
-
-def of_module(module: str, name: str) -> Imported:
-    """A module of a package, under a name."""
-    package, _, last = module.rpartition(".")
-    return Imported(package, last, name) if package else Imported(module, alias=name)
-
-
 def shown(found: Target) -> str:
     return f"{found.module}{'.' * bool(found.name)}{found.name}{found.rest}"
-
-
-def no_brackets(statement: Statement) -> dict[str, None]:
-    return {"lpar": None, "rpar": None} if isinstance(statement, cst.ImportFrom) else {}

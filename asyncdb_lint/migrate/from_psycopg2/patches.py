@@ -11,7 +11,8 @@ import libcst as cst
 from asyncdb_lint.migrate.alternatives import packages
 from asyncdb_lint.migrate.from_psycopg2.registering import Registrations
 from asyncdb_lint.migrate.from_psycopg2.table import advice, target
-from asyncdb_lint.migrate.imports import WITHOUT_IMPORT, dotted, dotted_text
+from asyncdb_lint.migrate.import_statements import dotted, dotted_text
+from asyncdb_lint.migrate.imports import WITHOUT_IMPORT
 from asyncdb_lint.migrate.taken import absolute
 from asyncdb_lint.semantics import expressions as ex
 from asyncdb_lint.semantics.kinds import Module

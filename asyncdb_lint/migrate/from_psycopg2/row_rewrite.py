@@ -12,13 +12,13 @@ from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import cursor_classes as classes
 from asyncdb_lint.migrate.from_psycopg2.factory_values import values
 from asyncdb_lint.migrate.from_psycopg2.rows import by_key
-from asyncdb_lint.migrate.imports import Imported
+from asyncdb_lint.migrate.import_statements import Imported
 from asyncdb_lint.semantics import expressions as ex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asyncdb_lint.migrate.imports import Bound
+    from asyncdb_lint.migrate.import_statements import Bound
 
 
 class RowRewrite(Rewrite, abc.ABC):

@@ -11,7 +11,7 @@ from asyncdb_lint.migrate import evidence
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2.levels import AUTOCOMMIT, Level, Levels
 from asyncdb_lint.migrate.from_psycopg2.lifetimes import idle_since, nodes_within
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 
 STATUS = "psycopg2.extensions.STATUS_"
 STATUS_ADVICE = "compare `connection.info.transaction_status` with a `psycopg.pq.TransactionStatus`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.semantics import expressions as ex
 
 OLD, NEW = "postgresql+psycopg2", "postgresql+psycopg"

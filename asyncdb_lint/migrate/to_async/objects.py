@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.migrate.to_async import forms
 from asyncdb_lint.migrate.to_async.facts import ON_IMPORT
 from asyncdb_lint.migrate.to_async.places import is_alone, is_none, is_single, is_whole_line, no_await

@@ -8,7 +8,7 @@ import libcst as cst
 
 from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.helpers import Helper
-from asyncdb_lint.migrate.imports import dotted
+from asyncdb_lint.migrate.import_statements import dotted
 from asyncdb_lint.migrate.to_async import candidates, forms
 from asyncdb_lint.migrate.to_async.awaiting import ASYNC, Awaiting, awaited, is_tight
 from asyncdb_lint.migrate.to_async.blocks import entered_apart
