@@ -306,3 +306,20 @@ def test_tests_stay_with_the_code_that_stays(tmp_path: Path) -> None:
     assert not migrate([tmp_path], Settings(), tmp_path, ROUTE).texts
     (tmp_path / "own.py").write_text("import psycopg2\npsycopg2.connect()\n")
     assert test in migrate([tmp_path], Settings(), tmp_path, ROUTE).texts
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("psycopg2", "manual"),
+        ("psycopg2.extras", "manual"),
+        ("import psycopg2", "manual"),
+        ("Connection by psycopg2 was lost: %s", "changed behaviour"),
+    ],
+)
+def test_texts_that_name_the_driver(tmp_path: Path, text: str, outcome: str) -> None:
+    """What may be looked up is a person's; what is only shown is told of."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "a.py").write_text(f"import psycopg2\nTEXT = '{text}'\n")
+    found = migrate([tmp_path], Settings(), tmp_path, ROUTE)
+    assert [each.outcome for each in found.items if each.message == "a text names psycopg2"] == [outcome]

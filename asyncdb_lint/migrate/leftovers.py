@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from asyncdb_lint.finding import Position
-from asyncdb_lint.migrate.command import CODES, Item
+from asyncdb_lint.migrate.command import CODES, Item, Outcome
+
+PROSE = re.compile(r"\w[,.:]? \w+ \w")
+"""Words one after another: nobody looks such a text up."""
 
 
 def leftovers(path: Path, old: str, new: str, items: Iterable[Item], driver: str) -> Iterator[Item]:
@@ -21,7 +24,6 @@ def leftovers(path: Path, old: str, new: str, items: Iterable[Item], driver: str
         text = text_of_it.search(line.partition("#")[0])
         if text is not None and line in kept and row not in told:
             place = Position(row, text.start(2) + 1)
-            yield Item(
-                path.as_posix(), place, "manual", CODES["manual"],
-                f"a text names {driver}", "rename it if it is looked up",
-            )  # fmt: skip
+            outcome: Outcome = "changed behaviour" if PROSE.search(text[0]) else "manual"
+            advice = "it is shown" if outcome != "manual" else "rename it if it is looked up"
+            yield Item(path.as_posix(), place, outcome, CODES[outcome], f"a text names {driver}", advice)
