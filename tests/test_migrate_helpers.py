@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from asyncdb_lint.config import Settings
 from asyncdb_lint.migrate import project as running
+from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.from_psycopg2 import ROUTE
 from asyncdb_lint.migrate.project import Migration, migrate
 
@@ -87,14 +89,23 @@ def test_nothing_imports_what_could_not_be_written(tmp_path: Path, monkeypatch: 
     assert "psycopg2" not in (tmp_path / "alone.py").read_text()
 
 
-def test_a_mistake_of_ours_stops_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_mistake_of_ours_stops_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    """Whether it is made while looking at a file or while changing it."""
     rewrite = ROUTE.rewrites[0]
     examine = rewrite.examine
 
-    def failing(self: object) -> None:
-        if self.file.model.name == "bad":  # type: ignore[attr-defined]
-            raise RuntimeError("oops")
-        examine(self)  # type: ignore[arg-type]
+    def oops(_: object) -> NoReturn:
+        raise RuntimeError("oops")
+
+    def failing(self: Rewrite) -> None:
+        if self.file.model.name == "bad":
+            if at_once:
+                oops(self)
+            self.change(self.file.model.module, oops)
+        examine(self)
 
     monkeypatch.setattr(rewrite, "examine", failing)
     found = migrated(tmp_path, bad=BLOCK.format(""), good=BLOCK.format(""))

@@ -308,8 +308,14 @@ def suspect(worker: Worker, linking: Linking) -> None:
 
 def settle(found: Migration, work: Work, old: str, route: Route, *, texts: bool) -> None:
     """The new text of a file, if it has one, and what was done to it; `texts` if those that name the driver count."""
-    path, changed = Path(work.file.model.path), work.result()
-    new = old if changed is work.file.model.module else changed.code
+    path = Path(work.file.model.path)
+    try:
+        changed = work.result()
+        new = old if changed is work.file.model.module else changed.code
+    except Exception as error:
+        found.problems.append(crash(f"{path}: left as it is", error))
+        found.left.add(path)
+        return
     if new != old:
         source = SourceFile.read(path)
         problem = "cannot be written as it is" if not source.round_trips else unsound(new)

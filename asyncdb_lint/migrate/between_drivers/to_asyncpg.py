@@ -21,7 +21,6 @@ from asyncdb_lint.migrate.between_drivers.answers import (
 )  # fmt: skip
 
 SETTING = re.compile(r"(?:-c\s*|--)([A-Za-z_][\w.-]*)=((?:\\.|[^\\\s])*)\s*", re.DOTALL)
-CONTEXT = "ssl.create_default_context"
 IN_CONTEXT = by_hand(
     "asyncpg takes no files, but an SSLContext", "put it into `ssl=ssl.create_default_context(cafile=…)`"
 )

@@ -8,7 +8,6 @@ from asyncdb_lint.migrate.command import Rewrite
 from asyncdb_lint.migrate.import_statements import dotted
 
 STATUS = "psycopg2.extensions.STATUS_"
-STATUS_ADVICE = "compare `connection.info.transaction_status` with a `psycopg.pq.TransactionStatus`"
 IDLE = {"READY"}
 BUSY = {"BEGIN", "IN_TRANSACTION"}
 BROKEN = {(cst.Equal, 2), (cst.GreaterThanEqual, 2), (cst.GreaterThan, 1)}
