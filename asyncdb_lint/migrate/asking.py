@@ -10,7 +10,6 @@ from libcst.codemod import CodemodContext
 
 from asyncdb_lint.migrate.alternatives import alternative
 from asyncdb_lint.migrate.command import UNSAFE, Work
-from asyncdb_lint.migrate.evidence import is_decisive
 from asyncdb_lint.migrate.from_psycopg2 import REWRITES
 from asyncdb_lint.migrate.from_psycopg2.urls import names_driver
 
@@ -82,9 +81,8 @@ def worked(file: FileContext, *, unsafe: bool) -> Work:
     if alternative(work.imports, "psycopg") is not None:
         return work
     imported = list(imports(file))
-    work.is_only_driver = is_decisive(imported)
     has_sqlalchemy = any(name.partition(".")[0] in ("sqlalchemy", "sqlmodel") for name in imported)
-    work.has_implicit_driver = has_sqlalchemy and file.sqlalchemy != "2.1"
+    work.know(imported, has_implicit_driver=has_sqlalchemy and file.sqlalchemy != "2.1")
     context = CodemodContext(filename=file.model.path, scratch={UNSAFE: unsafe})
     for rewrite in REWRITES:
         rewrite(context, work).examine()

@@ -28,7 +28,7 @@ from asyncdb_lint.semantics.modules import ModuleIndex
 from asyncdb_lint.semantics.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from asyncdb_lint.migrate.changes import How
     from asyncdb_lint.migrate.helpers import Helper
@@ -77,17 +77,21 @@ class Work:
         self.claimed: set[cst.CSTNode] = set()
         self.left: set[cst.CSTNode] = set()
         """Uses of the driver's names that stay as they are, and of which a rewrite has told."""
-        self.is_only_driver = is_decisive(file.model.summary.imports)
-        """Whether the project uses no other driver whose objects have methods of the same names."""
-        self.is_mixed = uses_psycopg(file.model.summary.imports)
-        """Whether the project uses psycopg 3 already: what nobody knows may be that driver's."""
-        self.has_implicit_driver = True
-        """Whether SQLAlchemy may take the driver for URLs that name none."""
+        self.know(file.model.summary.imports, has_implicit_driver=True)
         self.imports.public |= listed_for_others(file.model)
         self.helpers: dict[str, Helper] = {}
         """The helpers that the new text calls, by the name it calls them by."""
         self.plan: Plan | None = None
         """What becomes asynchronous, if anything may."""
+
+    def know(self, imported: Collection[str], *, has_implicit_driver: bool) -> None:
+        """Learn of the project around the file: by itself, the file is all that there is."""
+        self.is_only_driver = is_decisive(imported)
+        """Whether the project uses no other driver whose objects have methods of the same names."""
+        self.is_mixed = uses_psycopg(imported)
+        """Whether the project uses psycopg 3 already: what nobody knows may be that driver's."""
+        self.has_implicit_driver = has_implicit_driver
+        """Whether SQLAlchemy may take the driver for URLs that name none."""
 
     def stays(self, driver: str) -> bool:
         """Whether the file goes with either driver, and is left as it is; that is told."""

@@ -170,7 +170,6 @@ def of_project(
     given = {path.as_posix() for path in files}
     works: list[Work] = []
     imported = {name for model in worker.models.values() for name in model.summary.imports}
-    is_only, is_mixed = evidence.is_decisive(imported), evidence.uses_psycopg(imported)
     implicit = has_implicit_driver(root, settings, worker.contents.values())
     for name in worker.models:
         for module, member in read_off(worker.file(name)):
@@ -180,7 +179,7 @@ def of_project(
             continue
         work = Work(worker.file(name), route.driver)
         work.imports.public |= shown.get(name, set())
-        work.is_only_driver, work.is_mixed, work.has_implicit_driver = is_only, is_mixed, implicit
+        work.know(imported, has_implicit_driver=implicit)
         works.append(work)
     both = [work for work in works if work.stays(route.driver)]
     if both:
