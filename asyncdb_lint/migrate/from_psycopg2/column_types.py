@@ -9,11 +9,8 @@ import libcst as cst
 from asyncdb_lint.migrate.command import Rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from asyncdb_lint.migrate.command import Work
 
-UUIDS = {"uuid.UUID"}
 NOTE = (
     "columns give other objects: uuid `UUID`, inet and cidr `ipaddress` objects, bytea `bytes`, ranges `Range`; "
     "infinite dates raise"
@@ -26,14 +23,14 @@ class ColumnTypes(Rewrite):
     DESCRIPTION = "Report code that expects the types that psycopg2 gives for uuid and bytea columns."
 
     def examine(self) -> None:
-        first = next((each for work in self.works for each in connecting(work)), None)
-        if self.is_of_project and first is not None and first in self.file.model.parents:
+        if self.is_of_project and NOTE not in self.shared and (first := connecting(self.work)) is not None:
+            self.shared[NOTE] = first
             self.tell(first, "changed behaviour", NOTE, "the guide on migrating lists what else differs")
         if not self.handles_cursors():
             return
         for call in self.calls():
             name = self.full_name(call.func)
-            if name in UUIDS and len(call.args) == 1 and self.may_be_column(call.args[0]):
+            if name == "uuid.UUID" and len(call.args) == 1 and self.may_be_column(call.args[0]):
                 text = self.file.source(call.args[0].value, 40)
                 self.tell(
                     call, "manual", f"`{text}` is a `UUID` already if it comes from a uuid column",
@@ -59,8 +56,6 @@ class ColumnTypes(Rewrite):
         value = given.value
         if given.star or (given.keyword is not None and given.keyword.value != "hex"):
             return False
-        if isinstance(value, cst.Call):
-            return False
         return isinstance(value, (cst.Name, cst.Subscript, cst.Attribute)) and self.is_unknown(value)
 
     @staticmethod
@@ -71,11 +66,12 @@ class ColumnTypes(Rewrite):
         )
 
 
-def connecting(work: Work) -> Iterator[cst.Call]:
-    """The calls of `connect()` in a file."""
+def connecting(work: Work) -> cst.Call | None:
+    """The first call of `connect()` in a file."""
     for call in work.file.model.nodes.get(cst.Call, ()) if work.imports.bound else ():
         if (
             isinstance(call, cst.Call)
             and getattr(work.file.kind(call.func), "name", "") == "psycopg2.connect"
         ):
-            yield call
+            return call
+    return None
